@@ -1,0 +1,66 @@
+#pragma once
+
+#include <stdexcept>
+#include <string>
+#include <string_view>
+
+#include "healthai/config.hpp"
+
+namespace healthai {
+
+/// The stable name of a kind of error. Programs compare it, logs and the network carry it; it never changes once
+/// released, whereas the message beside it may.
+class ErrorId {
+ public:
+  explicit constexpr ErrorId(std::string_view name) noexcept : name_(name) {}
+  [[nodiscard]] constexpr std::string_view name() const noexcept { return name_; }
+  friend constexpr bool operator==(ErrorId a, ErrorId b) noexcept { return a.name_ == b.name_; }
+
+ private:
+  std::string_view name_;  // of a string literal: the catalogue below is the only place that makes them
+};
+
+/// Every error that the library raises or reports. `what()` says what was expected, what came, and from whom.
+class Error : public std::runtime_error {
+ public:
+  Error(ErrorId id, const std::string& message) : std::runtime_error(message), id_(id) {}
+  [[nodiscard]] ErrorId id() const noexcept { return id_; }
+
+ private:
+  ErrorId id_;
+};
+
+/// The catalogue of error ids.
+namespace error {
+// core
+inline constexpr ErrorId invalid_argument{"invalid_argument"};  ///< an option or argument outside its range
+inline constexpr ErrorId invalid_id{"invalid_id"};              ///< a client id outside [a-z0-9_-]{1,64}
+inline constexpr ErrorId layout_mismatch{"layout_mismatch"};    ///< parameters of another model
+inline constexpr ErrorId unknown_name{"unknown_name"};          ///< no tensor, column or metric of that name
+inline constexpr ErrorId not_finite{"not_finite"};              ///< NaN or infinity where a number is needed
+inline constexpr ErrorId overflow{"overflow"};                  ///< a sum or a size that does not fit
+// a client's side of a round
+inline constexpr ErrorId client_failed{"client_failed"};  ///< the client's own code threw
+inline constexpr ErrorId refused{"refused"};              ///< the client cannot or will not do what was asked
+inline constexpr ErrorId unsupported_task{"unsupported_task"};  ///< the client does not offer this task
+inline constexpr ErrorId deadline{"deadline"};                  ///< no reply in time
+inline constexpr ErrorId partial_work{"partial_work"};  ///< unfinished training that the strategy cannot use
+inline constexpr ErrorId invalid_reply{"invalid_reply"};  ///< a reply that breaks its contract
+// the coordinator's side of a round
+inline constexpr ErrorId below_quorum{"below_quorum"};  ///< too few usable replies: the model is unchanged
+inline constexpr ErrorId no_clients{"no_clients"};      ///< the transport reaches nobody
+inline constexpr ErrorId observer_failed{"observer_failed"};  ///< an observer threw: training goes on
+inline constexpr ErrorId not_started{"not_started"};          ///< step() before start()
+// archives, files
+inline constexpr ErrorId archive_truncated{"archive_truncated"};  ///< the data end before the value does
+inline constexpr ErrorId archive_corrupt{"archive_corrupt"};      ///< wrong magic, checksum or value
+inline constexpr ErrorId archive_version{"archive_version"};      ///< written by a newer version
+inline constexpr ErrorId archive_limit{"archive_limit"};  ///< a length larger than the data or the limit
+inline constexpr ErrorId checkpoint_mismatch{"checkpoint_mismatch"};  ///< of another model, strategy or run
+inline constexpr ErrorId file{"file"};                                ///< the operating system refused
+// data
+inline constexpr ErrorId csv{"csv"};                    ///< a file that is not the table it should be
+inline constexpr ErrorId invalid_data{"invalid_data"};  ///< values that the model cannot use
+}  // namespace error
+
+}  // namespace healthai

@@ -1,0 +1,148 @@
+#pragma once
+
+#include <algorithm>
+#include <concepts>
+#include <cstddef>
+#include <Eigen/Core>
+#include <memory>
+#include <new>
+#include <span>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+
+#if __has_include(<xtensor/containers/xadapt.hpp>)  // xtensor 0.26 moved its headers
+#include <xtensor/containers/xadapt.hpp>
+#else
+#include <xtensor/xadapt.hpp>
+#endif
+
+#include <boost/serialization/array_wrapper.hpp>
+
+#include "healthai/core/error.hpp"
+#include "healthai/core/layout.hpp"
+
+namespace healthai {
+
+/// The numbers of a model (or of an update to it): one contiguous buffer, aligned to 64 bytes, and its shared layout.
+/// A value: copying copies the buffer, moving does not. Reading is safe from any thread.
+template <std::floating_point Scalar_>
+class Parameters {
+ public:
+  using Scalar = Scalar_;
+  static_assert(std::is_same_v<Scalar, float> || std::is_same_v<Scalar, double>,
+                "Parameters<Scalar>: use float (networks) or double (statistics)");
+
+  Parameters() = default;  ///< of the empty layout
+
+  /// All zeros. \throws std::bad_alloc
+  explicit Parameters(Layout layout) : Parameters(uninitialised(std::move(layout))) {
+    std::fill_n(data(), size(), Scalar{0});
+  }
+  /// For buffers that the caller fills completely at once.
+  [[nodiscard]] static Parameters uninitialised(Layout layout) {
+    Parameters result;
+    result.buffer_ = allocate(layout.size());
+    result.layout_ = std::move(layout);
+    return result;
+  }
+  /// \throws Error (`layout_mismatch`) if `values` has another number of scalars than `layout`.
+  Parameters(Layout layout, std::span<const Scalar> values) : Parameters(uninitialised(std::move(layout))) {
+    if (values.size() != size()) {
+      throw Error(error::layout_mismatch, "the layout " + layout_.describe() + " has " +
+                                              std::to_string(size()) + " numbers, but " +
+                                              std::to_string(values.size()) + " were given");
+    }
+    std::copy_n(values.data(), size(), data());
+  }
+
+  Parameters(const Parameters& other) : Parameters(uninitialised(other.layout_)) {
+    std::copy_n(other.data(), size(), data());
+  }
+  Parameters& operator=(const Parameters& other) {
+    if (this == &other) return *this;
+    if (size() == other.size()) {  // keep the buffer
+      layout_ = other.layout_;
+      std::copy_n(other.data(), size(), data());
+    } else {
+      *this = Parameters(other);
+    }
+    return *this;
+  }
+  Parameters(Parameters&& other) noexcept
+      : layout_(std::exchange(other.layout_, Layout())), buffer_(std::move(other.buffer_)) {}
+  Parameters& operator=(Parameters&& other) noexcept {
+    layout_ = std::exchange(other.layout_, Layout());
+    buffer_ = std::move(other.buffer_);
+    return *this;
+  }
+  ~Parameters() = default;
+
+  [[nodiscard]] const Layout& layout() const noexcept { return layout_; }
+  [[nodiscard]] std::size_t size() const noexcept { return layout_.size(); }
+  [[nodiscard]] std::size_t size_bytes() const noexcept { return size() * sizeof(Scalar); }
+  [[nodiscard]] Scalar* data() noexcept { return buffer_.get(); }
+  [[nodiscard]] const Scalar* data() const noexcept { return buffer_.get(); }
+  [[nodiscard]] std::span<Scalar> span() noexcept { return {data(), size()}; }
+  [[nodiscard]] std::span<const Scalar> span() const noexcept { return {data(), size()}; }
+
+  /// All numbers as one Eigen vector, without a copy. Valid as long as this object is neither moved nor destroyed.
+  [[nodiscard]] auto flat() noexcept { return Eigen::Map<Vector>(data(), static_cast<Eigen::Index>(size())); }
+  [[nodiscard]] auto flat() const noexcept {
+    return Eigen::Map<const Vector>(data(), static_cast<Eigen::Index>(size()));
+  }
+
+  /// The tensor called `name` as an xtensor view with its shape, without a copy; valid as `flat` is.
+  /// \throws Error (`unknown_name`)
+  [[nodiscard]] auto operator[](std::string_view name) { return view(data(), layout_, layout_.index(name)); }
+  [[nodiscard]] auto operator[](std::string_view name) const {
+    return view(data(), layout_, layout_.index(name));
+  }
+
+  template <class Archive>
+  void serialize(Archive& archive, unsigned /*version*/) {
+    if constexpr (Archive::is_loading::value) {
+      Layout layout;
+      archive& layout;
+      // An archive that knows how much is left says so before the memory for it is asked for.
+      if constexpr (requires { archive.require(std::size_t{}, sizeof(Scalar)); }) {
+        archive.require(layout.size(), sizeof(Scalar));
+      }
+      *this = uninitialised(std::move(layout));
+    } else {
+      archive& layout_;
+    }
+    auto numbers = boost::serialization::make_array(data(), size());
+    archive& numbers;
+  }
+
+ private:
+  static constexpr std::align_val_t alignment{64};
+  using Vector = Eigen::Matrix<Scalar, Eigen::Dynamic, 1>;
+  struct Free {
+    void operator()(Scalar* memory) const noexcept { ::operator delete(memory, alignment); }
+  };
+  using Buffer = std::unique_ptr<Scalar, Free>;
+  static Buffer allocate(std::size_t count) {
+    if (count == 0) return nullptr;
+    return Buffer(static_cast<Scalar*>(::operator new(count * sizeof(Scalar), alignment)));
+  }
+  template <class Pointer>
+  static auto view(Pointer data, const Layout& layout, std::size_t i) {
+    return xt::adapt(data + layout.offset(i), layout.size(i), xt::no_ownership(), layout.tensors()[i].shape);
+  }
+
+  Layout layout_;
+  Buffer buffer_;
+};
+
+/// \throws Error (`layout_mismatch`) naming `whose` parameters differ from the expected layout.
+inline void require_layout(const Layout& expected, const Layout& actual, const std::string& whose) {
+  if (!(expected == actual)) {
+    throw Error(error::layout_mismatch,
+                whose + ": expected the layout " + expected.describe() + ", got " + actual.describe());
+  }
+}
+
+}  // namespace healthai

@@ -1,0 +1,136 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+
+#include "healthai/core/local_objective.hpp"
+#include "healthai/core/metrics.hpp"
+#include "healthai/core/parameters.hpp"
+#include "healthai/core/summand.hpp"
+#include "healthai/core/task.hpp"
+
+namespace healthai {
+
+/// Which request this is. A client that sees the same one again answers with the reply it already gave.
+struct RoundId {
+  std::uint64_t run = 0;      ///< a number of its own for every run
+  std::uint64_t round = 0;    ///< from 1
+  std::uint32_t attempt = 0;  ///< from 0
+  friend bool operator==(const RoundId&, const RoundId&) = default;
+
+  template <class Archive>
+  void serialize(Archive& archive, unsigned /*version*/) {
+    archive& run& round& attempt;
+  }
+};
+
+/// What every chosen client of a training round gets.
+template <class Scalar>
+struct TrainBroadcast {
+  RoundId id{};
+  std::uint64_t seed = 0;  ///< the run's; clients derive their streams from (seed, purpose, round, own id)
+  Parameters<Scalar> parameters{};
+  LocalObjective<Scalar> objective{};
+
+  template <class Archive>
+  void serialize(Archive& archive, unsigned /*version*/) {
+    archive& id& seed& parameters& objective;
+  }
+};
+
+/// A client's answer to a training request.
+template <class Scalar>
+struct TrainReply {
+  Parameters<Scalar> update{};    ///< local minus global parameters, in the request's layout
+  double num_examples = 0;        ///< rows trained on: the weight of the update; > 0
+  Metrics metrics{};              ///< as fractions, so that they add up over clients
+  std::uint64_t local_steps = 0;  ///< gradient steps taken
+  bool partial = false;           ///< stopped before the work asked for was done
+
+  template <class Archive>
+  void serialize(Archive& archive, unsigned /*version*/) {
+    archive& update& num_examples& metrics& local_steps& partial;
+  }
+};
+
+/// The task "train on your own data". Additive.
+template <class Scalar_>
+struct Train {
+  using Scalar = Scalar_;
+  using Broadcast = TrainBroadcast<Scalar>;
+  using Reply = TrainReply<Scalar>;
+  static constexpr std::string_view name = std::is_same_v<Scalar, float> ? "train.f32" : "train.f64";
+
+  /// Weight: num_examples. Vectors: `update` (weighted). Numbers: `local_steps`, and each metric's numerator and
+  /// denominator as `metric/NAME/n` and `metric/NAME/d`.
+  [[nodiscard]] static Summand<Scalar> summand(Reply reply) {
+    Summand<Scalar> sum;
+    sum.weight = reply.num_examples;
+    sum.vectors.push_back({"update", true, std::move(reply.update)});
+    sum.scalars.push_back({"local_steps", static_cast<double>(reply.local_steps)});
+    for (const Metric& metric : reply.metrics) {
+      sum.scalars.push_back({"metric/" + metric.name + "/n", metric.numerator});
+      sum.scalars.push_back({"metric/" + metric.name + "/d", metric.denominator});
+    }
+    return sum;
+  }
+  /// About how much memory one reply takes; a transport bounds how many it keeps waiting.
+  [[nodiscard]] static std::size_t expected_reply_bytes(const Broadcast& broadcast) noexcept {
+    return broadcast.parameters.size_bytes();
+  }
+};
+
+/// What every client of an evaluation gets.
+template <class Scalar>
+struct EvaluateBroadcast {
+  RoundId id{};
+  Parameters<Scalar> parameters{};
+
+  template <class Archive>
+  void serialize(Archive& archive, unsigned /*version*/) {
+    archive& id& parameters;
+  }
+};
+
+/// A client's answer to an evaluation.
+struct EvaluateReply {
+  double num_examples = 0;  ///< rows evaluated on
+  Metrics metrics{};
+
+  template <class Archive>
+  void serialize(Archive& archive, unsigned /*version*/) {
+    archive& num_examples& metrics;
+  }
+};
+
+/// The task "evaluate these parameters on your own data". Additive.
+template <class Scalar_>
+struct Evaluate {
+  using Scalar = Scalar_;
+  using Broadcast = EvaluateBroadcast<Scalar>;
+  using Reply = EvaluateReply;
+  static constexpr std::string_view name = std::is_same_v<Scalar, float> ? "evaluate.f32" : "evaluate.f64";
+
+  /// Weight: num_examples. No vectors. Numbers: the metrics, named as in `Train::summand`.
+  [[nodiscard]] static Summand<Scalar> summand(const Reply& reply) {
+    Summand<Scalar> sum;
+    sum.weight = reply.num_examples;
+    for (const Metric& metric : reply.metrics) {
+      sum.scalars.push_back({"metric/" + metric.name + "/n", metric.numerator});
+      sum.scalars.push_back({"metric/" + metric.name + "/d", metric.denominator});
+    }
+    return sum;
+  }
+};
+
+template <class Scalar>
+using TrainRequest = Request<TrainBroadcast<Scalar>>;
+template <class Scalar>
+using EvaluateRequest = Request<EvaluateBroadcast<Scalar>>;
+
+static_assert(AdditiveTask<Train<double>> && AdditiveTask<Evaluate<double>>);
+
+}  // namespace healthai

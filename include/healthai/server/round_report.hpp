@@ -1,0 +1,98 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "healthai/core/client_id.hpp"
+#include "healthai/core/failure.hpp"
+#include "healthai/core/metrics.hpp"
+
+namespace healthai {
+
+/// The result of an evaluation round.
+struct EvaluationReport {
+  Metrics clients{};                     ///< summed over the clients that answered
+  Metrics central{};                     ///< of the coordinator's own evaluation, when it has one
+  std::vector<ClientId> participants{};  ///< who answered
+  std::vector<Failure> failures{};       ///< who did not, and why
+  bool quorum = false;                   ///< whether enough clients answered for the result to count
+  friend bool operator==(const EvaluationReport&, const EvaluationReport&) = default;
+
+  template <class Archive>
+  void serialize(Archive& archive, unsigned /*version*/) {
+    archive& clients& central& participants& failures& quorum;
+  }
+};
+
+/// What happened in one round.
+struct RoundReport {
+  std::uint64_t round = 0;               ///< from 1
+  std::vector<ClientId> selected{};      ///< who was asked to train, in client-id order
+  std::vector<ClientId> participants{};  ///< whose update is in the aggregate
+  std::vector<Failure> failures{};       ///< everyone else who was asked, and why
+  bool updated = false;                  ///< whether the global parameters changed
+  std::string error{};                   ///< why they did not; empty when they did
+  double num_examples = 0;               ///< total weight of the aggregate
+  Metrics metrics{};                     ///< the clients' training metrics, summed
+  double update_norm = 0;                ///< Euclidean length of the step that the global parameters took
+  std::optional<EvaluationReport> evaluation{};  ///< when this round was evaluated
+  std::uint64_t bytes_down = 0;  ///< sent to clients: bytes on the wire, or of parameters in-process
+  std::uint64_t bytes_up = 0;    ///< received from clients, likewise
+  double seconds = 0;            ///< wall-clock time, evaluation included
+  std::vector<std::string> observer_errors{};  ///< observers that threw on the round before
+
+  template <class Archive>
+  void serialize(Archive& archive, unsigned /*version*/) {
+    archive& round& selected& participants& failures& updated& error& num_examples& metrics& update_norm&
+        evaluation& bytes_down& bytes_up& seconds& observer_errors;
+  }
+};
+
+/// What is known when a run begins.
+struct RunStart {
+  std::string strategy{};  ///< its name, "FedProx"
+  std::uint64_t run = 0;   ///< the run's own number
+  std::uint64_t seed = 0;
+  std::uint64_t rounds = 0;            ///< the most rounds that there will be
+  std::uint64_t completed_rounds = 0;  ///< not 0 when the run was resumed from a checkpoint
+  std::size_t num_parameters = 0;
+  std::vector<ClientId> clients{};  ///< who is there now
+};
+
+/// Why a run ended.
+enum class StopReason : std::uint8_t {
+  all_rounds,      ///< the number of rounds asked for is done
+  converged,       ///< the parameters moved by no more than the tolerance
+  early_stopping,  ///< the watched metric no longer improved
+  stop_requested,  ///< the caller's stop token
+  below_quorum     ///< too many rounds in a row had too few usable replies
+};
+
+[[nodiscard]] constexpr std::string_view to_string(StopReason reason) noexcept {
+  switch (reason) {
+    case StopReason::all_rounds:
+      return "all_rounds";
+    case StopReason::converged:
+      return "converged";
+    case StopReason::early_stopping:
+      return "early_stopping";
+    case StopReason::stop_requested:
+      return "stop_requested";
+    case StopReason::below_quorum:
+      return "below_quorum";
+  }
+  return "unknown";
+}
+
+/// What is known when a run ends.
+struct RunEnd {
+  StopReason reason = StopReason::all_rounds;
+  std::uint64_t completed_rounds = 0;
+  double seconds = 0;
+};
+
+}  // namespace healthai
