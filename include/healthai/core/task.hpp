@@ -1,6 +1,7 @@
 #pragma once
 
 #include <concepts>
+#include <cstddef>
 #include <memory>
 #include <string_view>
 #include <type_traits>
@@ -23,15 +24,17 @@ struct Request {
 /// A kind of work that a coordinator asks of clients.
 ///
 /// `T::name` identifies it on the wire and in logs, includes the scalar type ("train.f64") and belongs to one type only.
-/// `T::Broadcast` is what every client of a request gets; `T::Reply` is what one client answers. Both are default
+/// `T::bytes(broadcast)` and `T::bytes(reply)` tell about how large they are. `T::Broadcast` is what every client of a request gets; `T::Reply` is what one client answers. Both are default
 /// constructible and serialisable by Boost.Serialization's `serialize`.
 /// Transports know tasks, not training: a new kind of work is a new task and no new transport.
 /// Not required: that a reply can be summed (see AdditiveTask), or that anything can be copied.
 template <class T>
-concept Task = requires {
+concept Task = requires(const typename T::Broadcast& broadcast, const typename T::Reply& reply) {
   typename T::Broadcast;
   typename T::Reply;
   { T::name } -> std::convertible_to<std::string_view>;
+  { T::bytes(broadcast) } -> std::convertible_to<std::size_t>;
+  { T::bytes(reply) } -> std::convertible_to<std::size_t>;
 }
 &&std::is_default_constructible_v<typename T::Broadcast>&& std::is_default_constructible_v<typename T::Reply>;
 

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -77,10 +79,9 @@ struct Train {
     }
     return sum;
   }
-  /// About how much memory one reply takes; a transport bounds how many it keeps waiting.
-  [[nodiscard]] static std::size_t expected_reply_bytes(const Broadcast& broadcast) noexcept {
-    return broadcast.parameters.size_bytes();
-  }
+  /// Bytes of parameters that a broadcast or a reply carries, for reports and for bounding memory.
+  [[nodiscard]] static std::size_t bytes(const Broadcast& broadcast) noexcept { return broadcast.parameters.size_bytes(); }
+  [[nodiscard]] static std::size_t bytes(const Reply& reply) noexcept { return reply.update.size_bytes(); }
 };
 
 /// What every client of an evaluation gets.
@@ -124,7 +125,22 @@ struct Evaluate {
     }
     return sum;
   }
+  [[nodiscard]] static std::size_t bytes(const Broadcast& broadcast) noexcept { return broadcast.parameters.size_bytes(); }
+  [[nodiscard]] static std::size_t bytes(const Reply& /*reply*/) noexcept { return 0; }
 };
+
+/// Turns the numbers `metric/NAME/n` and `metric/NAME/d` of a summed Summand back into metrics.
+[[nodiscard]] inline Metrics metrics_of(std::span<const SummandScalar> scalars) {
+  Metrics metrics;
+  for (const SummandScalar& scalar : scalars) {
+    const std::string_view name = scalar.name;
+    if (name.size() <= 9 || name.substr(0, 7) != "metric/") continue;
+    const std::string_view metric = name.substr(7, name.size() - 9);
+    if (name.substr(name.size() - 2) == "/n") metrics.add(metric, scalar.value, 0);
+    if (name.substr(name.size() - 2) == "/d") metrics.add(metric, 0, scalar.value);
+  }
+  return metrics;
+}
 
 template <class Scalar>
 using TrainRequest = Request<TrainBroadcast<Scalar>>;

@@ -1,0 +1,147 @@
+#pragma once
+
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <numeric>
+#include <optional>
+#include <span>
+#include <stop_token>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "healthai/client/concept.hpp"
+#include "healthai/core/random.hpp"
+#include "healthai/model/concept.hpp"
+
+namespace healthai {
+
+/// How a LocalTrainer trains, unless a request's objective says otherwise.
+struct LocalTraining {
+  double learning_rate = 0.1;                ///< > 0
+  double momentum = 0;                       ///< in [0, 1); the velocity starts at zero in every round
+  double weight_decay = 0;                   ///< >= 0, added to the gradient as weight_decay * w
+  std::size_t batch_size = 0;                ///< rows a step; 0 means all rows
+  std::uint64_t local_epochs = 1;            ///< passes over the rows in a round
+  std::optional<std::uint64_t> local_steps{};  ///< gradient steps in a round, instead of epochs
+};
+
+/// The library's own client: stochastic gradient descent on a Model, with the whole LocalObjective. One step is
+///
+///     g = gradient of f on the batch + mu (w - w_g) + linear_correction + weight_decay w
+///     v = momentum v + g;   w = w - learning_rate v
+///
+/// (the proximal term: Li, Sahu, Zaheer, Sanjabi, Talwalkar, Smith: Federated Optimization in Heterogeneous Networks, 2020,
+/// eq. 2). Rows are shuffled anew each epoch from the stream (seed, local_batches, round, client); the last batch of an
+/// epoch may be smaller. With all rows in one batch nothing is shuffled. When asked to stop it hands in what it has.
+///
+/// The metric `loss` of a reply is the mean of f over the batches seen, each at the parameters it was computed at: with one
+/// full-batch step it is the loss of the global parameters.
+template <Model M>
+class LocalTrainer {
+ public:
+  using Scalar = typename M::Scalar;
+
+  /// \throws Error (`invalid_argument`) for a setting outside its range.
+  explicit LocalTrainer(M model, LocalTraining training = {}) : model_(std::move(model)), training_(training) {
+    const auto require = [](bool good, const char* what) {
+      if (!good) throw Error(error::invalid_argument, std::string("local training: ") + what);
+    };
+    require(is_finite(training.learning_rate) && training.learning_rate > 0, "learning_rate must be positive");
+    require(training.momentum >= 0 && training.momentum < 1, "momentum must be in [0, 1)");
+    require(is_finite(training.weight_decay) && training.weight_decay >= 0, "weight_decay must be >= 0");
+    require(training.local_epochs > 0, "local_epochs must be at least 1");
+    require(!training.local_steps || *training.local_steps > 0, "local_steps must be at least 1");
+  }
+
+  [[nodiscard]] static constexpr ObjectiveParts honours() noexcept { return ObjectiveParts::all(); }
+  [[nodiscard]] const M& model() const noexcept { return model_; }
+
+  /// \throws Error (`layout_mismatch`) when the request's parameters are of another model.
+  [[nodiscard]] TrainReply<Scalar> train(const TrainRequest<Scalar>& request, std::stop_token stop) {
+    const Parameters<Scalar>& global = request->parameters;
+    const LocalObjective<Scalar>& objective = request->objective;
+    require_layout(model_.layout(), global.layout(), "the request to client " + request.client.str());
+    if (objective.linear_correction) {
+      require_layout(global.layout(), objective.linear_correction->layout(), "the linear correction");
+    }
+    const std::size_t rows = model_.num_examples();
+    const std::size_t batch = training_.batch_size == 0 ? rows : (std::min)(training_.batch_size, rows);
+    if (batch == 0) throw Error(error::invalid_data, "client " + request.client.str() + " has no rows to train on");
+    const std::uint64_t steps_per_epoch = (rows + batch - 1) / batch;
+    const std::uint64_t steps = objective.local_steps ? *objective.local_steps
+                                : training_.local_steps ? *training_.local_steps
+                                                        : training_.local_epochs * steps_per_epoch;
+    const auto rate = static_cast<Scalar>(objective.learning_rate.value_or(training_.learning_rate));
+    Stream stream(request->seed, Purpose::local_batches, request->id.round, request.client.str());
+
+    TrainReply<Scalar> reply;
+    Parameters<Scalar> local = global;
+    if (!(gradient_.layout() == global.layout())) gradient_ = Parameters<Scalar>(global.layout());
+    if (training_.momentum != 0) velocity_ = Parameters<Scalar>(global.layout());
+    double loss_sum = 0;
+    double loss_rows = 0;
+    for (; reply.local_steps < steps; ++reply.local_steps) {
+      if (stop.stop_requested()) {
+        reply.partial = true;
+        break;
+      }
+      const std::span<const std::size_t> chosen = next_batch(reply.local_steps % steps_per_epoch, batch, stream);
+      const auto count = static_cast<double>(chosen.empty() ? rows : chosen.size());
+      loss_sum += count * static_cast<double>(model_.loss(local, chosen, gradient_));
+      loss_rows += count;
+      step(local, global, objective, rate);
+    }
+    local.flat() -= global.flat();
+    reply.update = std::move(local);
+    reply.num_examples = static_cast<double>(rows);
+    if (loss_rows > 0) reply.metrics.add("loss", loss_sum * static_cast<double>(rows) / loss_rows, reply.num_examples);
+    return reply;
+  }
+
+  /// The model's own metrics over all rows. \throws Error (`layout_mismatch`)
+  [[nodiscard]] EvaluateReply evaluate(const EvaluateRequest<Scalar>& request, std::stop_token /*stop*/) {
+    require_layout(model_.layout(), request->parameters.layout(), "the request to client " + request.client.str());
+    return {static_cast<double>(model_.num_examples()), model_.evaluate(request->parameters)};
+  }
+
+ private:
+  /// The rows of batch number `index` of an epoch; empty (all rows) without batches.
+  std::span<const std::size_t> next_batch(std::uint64_t index, std::size_t batch, Stream& stream) {
+    const std::size_t rows = model_.num_examples();
+    if (batch == rows) return {};
+    if (index == 0) {
+      order_.resize(rows);
+      std::iota(order_.begin(), order_.end(), std::size_t{0});
+      shuffle(std::span<std::size_t>(order_), stream);
+    }
+    const std::size_t begin = static_cast<std::size_t>(index) * batch;
+    return std::span<const std::size_t>(order_).subspan(begin, (std::min)(batch, rows - begin));
+  }
+
+  void step(Parameters<Scalar>& local, const Parameters<Scalar>& global, const LocalObjective<Scalar>& objective,
+            Scalar rate) {
+    auto gradient = gradient_.flat();
+    // Terms that are zero are left out rather than added, so that FedProx with mu = 0 is FedAvg bit for bit.
+    if (objective.proximal_mu != 0) {
+      gradient += static_cast<Scalar>(objective.proximal_mu) * (local.flat() - global.flat());
+    }
+    if (objective.linear_correction) gradient += objective.linear_correction->flat();
+    if (training_.weight_decay != 0) gradient += static_cast<Scalar>(training_.weight_decay) * local.flat();
+    if (training_.momentum != 0) {
+      velocity_.flat() = static_cast<Scalar>(training_.momentum) * velocity_.flat() + gradient;
+      local.flat() -= rate * velocity_.flat();
+    } else {
+      local.flat() -= rate * gradient;
+    }
+  }
+
+  M model_;
+  LocalTraining training_;
+  Parameters<Scalar> gradient_;  // scratch, kept between rounds
+  Parameters<Scalar> velocity_;
+  std::vector<std::size_t> order_;
+};
+
+}  // namespace healthai

@@ -1,0 +1,359 @@
+#pragma once
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <limits>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "healthai/aggregation/concept.hpp"
+#include "healthai/core/finite.hpp"
+#include "healthai/core/random.hpp"
+#include "healthai/core/training.hpp"
+#include "healthai/server/checkpoint.hpp"
+#include "healthai/server/detail/fold.hpp"
+#include "healthai/server/detail/gather.hpp"
+#include "healthai/server/observer.hpp"
+#include "healthai/server/options.hpp"
+#include "healthai/server/outcome.hpp"
+#include "healthai/strategy/concept.hpp"
+#include "healthai/transport/concept.hpp"
+
+namespace healthai {
+
+/// Runs a strategy over the clients of a transport, in synchronous rounds.
+///
+///     Federation federation{FedProx{.mu = 0.1}, hospitals, {.rounds = 50, .seed = 1, .checkpoint = "run.ckpt"}};
+///     auto outcome = federation.run(initial, ProgressBar{}, CsvLog{"rounds.csv"});
+///
+/// An application that owns its loop calls `start(initial)` and then `step()` as often as it likes.
+///
+/// A round: choose clients; send them the global parameters and the strategy's objective; fold in the replies that come in
+/// time and pass the checks (layout, finite numbers, positive num_examples); with at least `quorum` of them let the strategy make the next parameters,
+/// else leave them as they were and say in the report who failed and why; evaluate; write the checkpoint. Failures of clients are values in the
+/// RoundReport. What throws is misuse (`invalid_argument`, `not_started`), and a checkpoint that cannot be written or read.
+///
+/// \tparam StrategyType   see Strategy; kept by value
+/// \tparam TransportType  see Transport and SummingTransport; kept by reference, and must outlive the federation
+/// \tparam Scalar         float or double: `Federation<FedAvg, InProcess, float>`
+/// Thread safety: one thread at a time.
+template <class StrategyType, class TransportType, class Scalar = double>
+class Federation {
+  using Aggregator = std::remove_cvref_t<decltype(std::declval<StrategyType&>().aggregator)>;
+  static constexpr bool shows_replies = Transport<TransportType, Train<Scalar>>;
+
+  static_assert(Strategy<StrategyType, Scalar>,
+                "healthai: the first argument of Federation is not a Strategy: see the list of members in "
+                "strategy/concept.hpp and docs/how-to-write-a-strategy.md");
+  static_assert(shows_replies || SummingTransport<TransportType, Train<Scalar>>,
+                "healthai: the second argument of Federation is neither a Transport nor a SummingTransport: see "
+                "transport/concept.hpp and docs/how-to-write-a-transport.md");
+  static_assert(shows_replies || AdditiveAggregator<Aggregator, Scalar>,
+                "healthai: this transport can sum updates and cannot show them, and this aggregator needs to see each "
+                "one. Use an additive aggregator such as WeightedMean, or a transport that shows replies");
+
+ public:
+  using State = typename StrategyType::template State<Scalar>;
+
+  /// \throws Error (`invalid_argument`) for hyperparameters or options outside their range.
+  Federation(StrategyType strategy, TransportType& transport, FederationOptions options = {})
+      : strategy_(std::move(strategy)), transport_(&transport), options_(std::move(options)) {
+    strategy_.validate();
+    validate(options_.selection);
+    const auto require = [](bool good, const char* what) {
+      if (!good) throw Error(error::invalid_argument, std::string("federation: ") + what);
+    };
+    require(options_.quorum > 0, "quorum must be at least 1");
+    require(options_.max_failed_rounds > 0, "max_failed_rounds must be at least 1");
+    require(options_.checkpoint_every > 0, "checkpoint_every must be at least 1");
+    require(!options_.tolerance || *options_.tolerance >= 0, "tolerance must be >= 0");
+    require(!options_.resume || !options_.checkpoint.empty(), "resume needs the name of a checkpoint file");
+    require(!options_.early_stopping || options_.evaluation.every > 0,
+            "early stopping needs evaluations: set evaluation.every");
+    require(!options_.deadline || options_.deadline->count() > 0, "deadline must be positive");
+  }
+
+  /// Lets the coordinator evaluate the global parameters itself, on data of its own.
+  Federation& evaluate_centrally(std::function<Metrics(const Parameters<Scalar>&)> evaluate) {
+    central_ = std::move(evaluate);
+    return *this;
+  }
+
+  /// Begins a run at `initial`, or where the checkpoint left off (see `FederationOptions::resume`).
+  /// \throws Error (`checkpoint_mismatch`, `archive_*`, `file`) for a checkpoint that cannot be used.
+  void start(const Parameters<Scalar>& initial) {
+    current_ = {};
+    current_.strategy = strategy_.describe();
+    current_.seed = options_.seed;
+    if (options_.resume && checkpoint_exists(options_.checkpoint)) {
+      current_.read(options_.checkpoint, initial.layout());
+      if constexpr (requires { transport_->restore_client_states(current_.client_states); }) {
+        transport_->restore_client_states(current_.client_states);
+      }
+    } else {
+      current_.run = Stream(static_cast<std::uint64_t>(std::chrono::system_clock::now().time_since_epoch().count()),
+                            Purpose::run_id)();
+      current_.parameters = initial;
+      current_.state = strategy_.template init<Scalar>(initial.layout());
+      current_.evaluation_cohort = options_.evaluation.clients;
+    }
+    if (options_.evaluation.every > 0 && current_.evaluation_cohort.empty()) {
+      current_.evaluation_cohort = transport_->clients();
+    }
+    std::sort(current_.evaluation_cohort.begin(), current_.evaluation_cohort.end());
+    failed_rounds_ = 0;
+    started_ = true;
+  }
+
+  /// One round. When `stop` is requested meanwhile, the round is abandoned and leaves no trace but the report's `error`.
+  /// \throws Error (`not_started`); (`file`) when the checkpoint cannot be written.
+  RoundReport step(std::stop_token stop = {}) {
+    if (!started_) throw Error(error::not_started, "Federation::step: call start(initial) first");
+    const auto began = Clock::now();
+    const Traffic before = transport_->traffic();
+    RoundReport report;
+    report.round = current_.completed_rounds + 1;
+    report.selected = select_clients(options_.selection, transport_->clients(), options_.seed, report.round);
+    const bool finished = train(report, stop) && evaluate(report, stop);
+    if (finished) {
+      current_.completed_rounds = report.round;
+      if (!options_.checkpoint.empty() && report.round % options_.checkpoint_every == 0) write_checkpoint();
+    } else {
+      report.error = "stopped by the caller";
+    }
+    const Traffic after = transport_->traffic();
+    report.bytes_down = after.sent - before.sent;
+    report.bytes_up = after.received - before.received;
+    report.seconds = std::chrono::duration<double>(Clock::now() - began).count();
+    return report;
+  }
+
+  /// Rounds until one of the StopReasons holds. Observers watch (see Observer); they are passed by reference or as
+  /// temporaries. \throws as `start` and `step`.
+  template <class... Observers>
+  [[nodiscard]] Outcome<Scalar> run(const Parameters<Scalar>& initial, Observers&&... observers) {
+    return run(initial, std::stop_token{}, std::forward<Observers>(observers)...);
+  }
+  /// \copydoc run
+  template <class... Observers>
+  [[nodiscard]] Outcome<Scalar> run(const Parameters<Scalar>& initial, std::stop_token stop, Observers&&... observers) {
+    static_assert((Observer<std::remove_reference_t<Observers>> && ...),
+                  "healthai: an observer of Federation::run has none of the hooks on_start, on_round and on_end and "
+                  "cannot be called with a const RoundReport&; see server/observer.hpp");
+    const auto began = Clock::now();
+    const auto seconds = [began] { return std::chrono::duration<double>(Clock::now() - began).count(); };
+    start(initial);
+    Outcome<Scalar> outcome;
+    std::vector<std::string> errors;
+    (detail::notify_start(observers, start_of_run(), errors), ...);
+    std::optional<StopReason> reason = ended();
+    while (!reason) {
+      RoundReport report = step(stop);
+      if (current_.completed_rounds != report.round) {
+        reason = StopReason::stop_requested;
+        break;
+      }
+      report.observer_errors = std::exchange(errors, {});
+      if (failed_rounds_ > 0) outcome.message = report.error;
+      (detail::notify_round(observers, report, errors), ...);
+      reason = ended();
+      if (options_.keep_history) outcome.history.push_back(std::move(report));
+    }
+    if (!options_.checkpoint.empty() && current_.completed_rounds % options_.checkpoint_every != 0) write_checkpoint();
+    outcome.reason = *reason;
+    if (outcome.reason != StopReason::below_quorum) outcome.message.clear();
+    outcome.parameters = current_.parameters;
+    outcome.best = current_.best;
+    outcome.completed_rounds = current_.completed_rounds;
+    outcome.seconds = seconds();
+    (detail::notify_end(observers, RunEnd{outcome.reason, outcome.completed_rounds, outcome.seconds}, errors), ...);
+    outcome.observer_errors = std::move(errors);
+    return outcome;
+  }
+
+  /// Why the run is over, or nothing while it is not.
+  [[nodiscard]] std::optional<StopReason> ended() const {
+    if (failed_rounds_ >= options_.max_failed_rounds) return StopReason::below_quorum;
+    if (options_.tolerance && current_.last_update_norm && *current_.last_update_norm <= *options_.tolerance) {
+      return StopReason::converged;
+    }
+    if (options_.early_stopping && current_.evaluations_without_improvement >= options_.early_stopping->patience) {
+      return StopReason::early_stopping;
+    }
+    if (current_.completed_rounds >= options_.rounds) return StopReason::all_rounds;
+    return std::nullopt;
+  }
+
+  /// The global parameters as they stand.
+  [[nodiscard]] const Parameters<Scalar>& parameters() const noexcept { return current_.parameters; }
+  /// With early stopping: the best parameters that were evaluated.
+  [[nodiscard]] const std::optional<BestModel<Scalar>>& best() const noexcept { return current_.best; }
+  [[nodiscard]] std::uint64_t completed_rounds() const noexcept { return current_.completed_rounds; }
+  [[nodiscard]] const StrategyType& strategy() const noexcept { return strategy_; }
+
+ private:
+  [[nodiscard]] RunStart start_of_run() const {
+    return {std::string(StrategyType::name), current_.run,           current_.seed,
+            options_.rounds,                 current_.completed_rounds, current_.parameters.size(),
+            transport_->clients()};
+  }
+
+  /// The training half of a round. \return false when stopped by the caller.
+  bool train(RoundReport& report, const std::stop_token& stop) {
+    if (report.selected.empty()) {
+      const bool sampled_nobody = !transport_->clients().empty();
+      report.error = sampled_nobody ? "nobody was sampled for this round" : "no client is connected";
+      failed_rounds_ = sampled_nobody ? failed_rounds_ : failed_rounds_ + 1;
+      return true;
+    }
+    auto broadcast = std::make_shared<const TrainBroadcast<Scalar>>(
+        TrainBroadcast<Scalar>{{current_.run, report.round, 0},
+                               current_.seed,
+                               current_.parameters,
+                               strategy_.configure(current_.state, report.round)});
+    PartialAggregate<Aggregator, Scalar> aggregate;
+    if constexpr (shows_replies) {
+      const Layout& layout = current_.parameters.layout();
+      detail::Fold<Aggregator, Scalar> fold(strategy_.aggregator, layout);
+      auto failures = detail::gather<Train<Scalar>>(
+          *transport_, report.selected, std::move(broadcast),
+          {options_.deadline, StrategyType::accepts_partial_work ? options_.grace : std::chrono::milliseconds{0}}, stop,
+          [&](const ClientId& client, TrainReply<Scalar> reply) -> std::optional<Failure> {
+            auto wrong = detail::check_reply(client, reply, layout, StrategyType::accepts_partial_work);
+            if (!wrong) fold.add(client, std::move(reply));
+            return wrong;
+          });
+      if (!failures) return false;
+      std::tie(aggregate, report.metrics) = fold.finish();
+      aggregate.failures = std::move(*failures);
+    } else {
+      aggregate = transport_->template sum<Train<Scalar>>(strategy_.aggregator, report.selected, std::move(broadcast),
+                                                          deadline());
+      report.metrics = metrics_of(aggregate.scalars);
+    }
+    report.participants = std::move(aggregate.contributors);
+    report.failures = std::move(aggregate.failures);
+    report.num_examples = aggregate.weight;
+    apply(report, aggregate);
+    return true;
+  }
+
+  [[nodiscard]] Deadline deadline() const {
+    return options_.deadline ? Clock::now() + *options_.deadline : Deadline::max();
+  }
+
+  /// From the aggregate to the next parameters, or to the reason why there are none.
+  void apply(RoundReport& report, PartialAggregate<Aggregator, Scalar>& aggregate) {
+    if (report.participants.size() < options_.quorum) {
+      report.error = "round " + std::to_string(report.round) + ": " + std::to_string(report.participants.size()) + " of " +
+                     std::to_string(report.selected.size()) + " clients gave a usable update, but the quorum is " +
+                     std::to_string(options_.quorum) + "; the model is unchanged";
+      for (const Failure& failure : report.failures) report.error += "; " + failure.message;
+      ++failed_rounds_;
+      return;
+    }
+    try {
+      const Parameters<Scalar> update = aggregate.states.front().finish();
+      Parameters<Scalar> next = current_.parameters;
+      State state = current_.state;
+      strategy_.apply(state, next, update);
+      if (!all_finite<Scalar>(next.span())) {
+        throw Error(error::not_finite, "the strategy's step makes parameters that are not finite; try a smaller rate");
+      }
+      report.update_norm = (next.flat() - current_.parameters.flat()).template cast<double>().stableNorm();
+      current_.parameters = std::move(next);
+      current_.state = std::move(state);
+      current_.last_update_norm = report.update_norm;
+      report.updated = true;
+      failed_rounds_ = 0;
+    } catch (const Error& e) {
+      report.error = "round " + std::to_string(report.round) + ": no aggregate, the model is unchanged: " + e.what();
+      ++failed_rounds_;
+    }
+  }
+
+  /// The evaluating half of a round. \return false when stopped by the caller.
+  bool evaluate(RoundReport& report, const std::stop_token& stop) {
+    const std::uint64_t every = options_.evaluation.every;
+    if (every == 0 || (report.round % every != 0 && report.round != options_.rounds)) return true;
+    EvaluationReport result;
+    if (!current_.evaluation_cohort.empty()) {
+      auto broadcast = std::make_shared<const EvaluateBroadcast<Scalar>>(
+          EvaluateBroadcast<Scalar>{{current_.run, report.round, 0}, current_.parameters});
+      if constexpr (Transport<TransportType, Evaluate<Scalar>>) {
+        auto failures = detail::gather<Evaluate<Scalar>>(
+            *transport_, current_.evaluation_cohort, std::move(broadcast), {options_.deadline, {}}, stop,
+            [&](const ClientId& client, const EvaluateReply& reply) -> std::optional<Failure> {
+              if (!reply.metrics.all_finite()) {
+                return Failure{client, std::string(error::not_finite.name()),
+                               "client " + client.str() + " evaluated to a metric that is NaN or infinite"};
+              }
+              result.clients += reply.metrics;
+              result.participants.push_back(client);
+              return std::nullopt;
+            });
+        if (!failures) return false;
+        result.failures = std::move(*failures);
+      } else {
+        auto sums = transport_->template sum<Evaluate<Scalar>>(strategy_.aggregator, current_.evaluation_cohort,
+                                                               std::move(broadcast), deadline());
+        result.clients = metrics_of(sums.scalars);
+        result.participants = std::move(sums.contributors);
+        result.failures = std::move(sums.failures);
+      }
+    }
+    result.quorum = result.participants.size() >= options_.evaluation.quorum;
+    if (central_) result.central = central_(current_.parameters);
+    keep_best(report.round, result);
+    report.evaluation = std::move(result);
+    return true;
+  }
+
+  void keep_best(std::uint64_t round, const EvaluationReport& result) {
+    if (!options_.early_stopping) return;
+    const EarlyStopping& watch = *options_.early_stopping;
+    std::optional<double> value;
+    if (result.quorum) value = result.clients.find(watch.metric);
+    if (!value) value = result.central.find(watch.metric);
+    if (!value || !is_finite(*value)) return;
+    const double gain = !current_.best ? std::numeric_limits<double>::max()
+                                       : (watch.maximise ? *value - current_.best->value : current_.best->value - *value);
+    if (gain > watch.min_delta) {
+      current_.best = BestModel<Scalar>{round, *value, current_.parameters};
+      current_.evaluations_without_improvement = 0;
+    } else {
+      ++current_.evaluations_without_improvement;
+    }
+  }
+
+  void write_checkpoint() {
+    if constexpr (requires { transport_->client_states(); }) current_.client_states = transport_->client_states();
+    current_.write(options_.checkpoint);
+  }
+
+  StrategyType strategy_;
+  TransportType* transport_;
+  FederationOptions options_;
+  std::function<Metrics(const Parameters<Scalar>&)> central_;
+  Checkpoint<Scalar, StrategyType> current_{};
+  std::uint64_t failed_rounds_ = 0;  // in a row
+  bool started_ = false;
+};
+
+template <class StrategyType, class TransportType>
+Federation(StrategyType, TransportType&, FederationOptions) -> Federation<StrategyType, TransportType>;
+template <class StrategyType, class TransportType>
+Federation(StrategyType, TransportType&) -> Federation<StrategyType, TransportType>;
+
+}  // namespace healthai

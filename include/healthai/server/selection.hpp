@@ -1,0 +1,84 @@
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "healthai/core/client_id.hpp"
+#include "healthai/core/finite.hpp"
+#include "healthai/core/number_text.hpp"
+#include "healthai/core/random.hpp"
+
+namespace healthai {
+
+/// Everyone who is there.
+struct AllClients {};
+
+/// A uniformly random subset of fixed size: max(minimum, round(fraction * those there)), but never more than are there.
+struct FractionOfClients {
+  double fraction = 0.1;    ///< in (0, 1]
+  std::size_t minimum = 1;  ///< >= 1
+};
+
+/// Each client independently with the same probability; a round may come out empty.
+struct PoissonSampling {
+  double probability = 0.1;  ///< in (0, 1]
+};
+
+/// Who is asked to train in a round.
+using ClientSelection = std::variant<AllClients, FractionOfClients, PoissonSampling>;
+
+/// \throws Error (`invalid_argument`) for a setting outside its range.
+inline void validate(const ClientSelection& selection) {
+  const auto require_share = [](double share, const char* name) {
+    if (!is_finite(share) || share <= 0 || share > 1) {
+      throw Error(error::invalid_argument, std::string(name) + " must be in (0, 1], but is " + number_text(share));
+    }
+  };
+  if (const auto* fraction = std::get_if<FractionOfClients>(&selection)) {
+    require_share(fraction->fraction, "client selection: fraction");
+    if (fraction->minimum == 0) throw Error(error::invalid_argument, "client selection: minimum must be at least 1");
+  }
+  if (const auto* poisson = std::get_if<PoissonSampling>(&selection)) {
+    require_share(poisson->probability, "client selection: probability");
+  }
+}
+
+/// Chooses among `clients`; the result is in the order of their ids. Each client's fate depends on its own random stream
+/// (seed, client_selection, round, client): who else is there changes nobody's numbers.
+[[nodiscard]] inline std::vector<ClientId> select_clients(const ClientSelection& selection, std::vector<ClientId> clients,
+                                                          std::uint64_t seed, std::uint64_t round) {
+  std::sort(clients.begin(), clients.end());
+  const auto stream = [seed, round](const ClientId& client) {
+    return Stream(seed, Purpose::client_selection, round, client.str());
+  };
+  if (const auto* poisson = std::get_if<PoissonSampling>(&selection)) {
+    std::erase_if(clients, [&](const ClientId& client) {
+      Stream numbers = stream(client);
+      return uniform(numbers) >= poisson->probability;
+    });
+  }
+  if (const auto* fraction = std::get_if<FractionOfClients>(&selection)) {
+    const auto share = static_cast<std::size_t>(std::llround(fraction->fraction * static_cast<double>(clients.size())));
+    const std::size_t count = (std::min)((std::max)(share, fraction->minimum), clients.size());
+    std::vector<std::pair<std::uint64_t, ClientId>> drawn;
+    drawn.reserve(clients.size());
+    for (ClientId& client : clients) {
+      const std::uint64_t key = stream(client)();
+      drawn.emplace_back(key, std::move(client));
+    }
+    std::sort(drawn.begin(), drawn.end());
+    clients.clear();
+    for (std::size_t i = 0; i < count; ++i) clients.push_back(std::move(drawn[i].second));
+    std::sort(clients.begin(), clients.end());
+  }
+  return clients;
+}
+
+}  // namespace healthai

@@ -1,0 +1,92 @@
+#pragma once
+
+#include <chrono>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <variant>
+#include <vector>
+
+#include "healthai/core/client_id.hpp"
+#include "healthai/core/failure.hpp"
+#include "healthai/core/partial_aggregate.hpp"
+#include "healthai/core/task.hpp"
+
+namespace healthai {
+
+using Clock = std::chrono::steady_clock;
+/// A moment by which something must have happened; `Clock::time_point::max()` means never mind how long.
+using Deadline = Clock::time_point;
+
+/// The number of one request to one client, unique in its transport.
+using RequestId = std::uint64_t;
+
+/// One client's answer to one request: a reply, or why there is none.
+template <Task T>
+struct Delivery {
+  RequestId request = 0;
+  ClientId client{};
+  std::variant<typename T::Reply, Failure> result{};
+};
+
+/// Bytes that have passed since the transport was made: on the wire, or of parameters where there is no wire.
+struct Traffic {
+  std::uint64_t sent = 0;
+  std::uint64_t received = 0;
+};
+
+/// Reaches clients and shows their replies.
+///
+/// - `clients()`: who is there now, in any order.
+/// - `send<T>(ids, broadcast) -> ids of the requests`, in the order of `ids`. Returns at once. A client that is not there or
+///   not free becomes a Failure delivery, not an exception.
+/// - `next<T>(deadline)`: the next delivery for task T, waiting for one until the deadline; nothing when the deadline has
+///   passed. Each request is delivered once: as a reply, a Failure, or by `abandon`. The order is the transport's: that of
+///   `send` in-process, of arrival over a network. Not called when nothing is outstanding.
+/// - `stop<T>()`: asks clients that still work on a T request to hand in what they have; those that have not begun
+///   become Failures. Returns at once.
+/// - `abandon<T>()`: gives up what is still outstanding and returns a Failure for each; a reply that comes later is dropped.
+/// - `traffic()`: bytes so far.
+/// - Thread safety: none; a transport is driven by one thread. Not required: more than one round at a time.
+template <class C, class T>
+concept Transport = Task<T> && requires(C& transport, std::span<const ClientId> ids,
+                                        std::shared_ptr<const typename T::Broadcast> broadcast, Deadline deadline) {
+  { transport.clients() } -> std::same_as<std::vector<ClientId>>;
+  { transport.template send<T>(ids, broadcast) } -> std::same_as<std::vector<RequestId>>;
+  { transport.template next<T>(deadline) } -> std::same_as<std::optional<Delivery<T>>>;
+  transport.template stop<T>();
+  { transport.template abandon<T>() } -> std::same_as<std::vector<Failure>>;
+  { transport.traffic() } -> std::same_as<Traffic>;
+};
+
+namespace detail {
+/// Stands for any additive aggregator where a concept needs one.
+struct AnyAdditiveAggregator {
+  template <class Scalar>
+  struct State {};
+};
+}  // namespace detail
+
+/// Reaches clients and sums their Summands on the way: a relay, MPI, secure aggregation. It need not be able to show a single
+/// reply (then it is no Transport), so only additive tasks and additive aggregators can go over it.
+///
+/// - `clients()`, `traffic()`: as in Transport.
+/// - `sum<T>(aggregator, ids, broadcast, deadline)`: asks, waits, and answers with one PartialAggregate over all who replied in
+///   time, with a Failure for everyone else. States come from `aggregator` (`begin`, then `add`, `merge` or `add_sum`).
+///   Checks that a Federation makes of a visible reply (layout, finite numbers) are the transport's or the
+///   clients' duty here.
+template <class C, class T>
+concept SummingTransport = AdditiveTask<T> &&
+    requires(C& transport, const detail::AnyAdditiveAggregator& aggregator, std::span<const ClientId> ids,
+             std::shared_ptr<const typename T::Broadcast> broadcast, Deadline deadline) {
+  { transport.clients() } -> std::same_as<std::vector<ClientId>>;
+  { transport.traffic() } -> std::same_as<Traffic>;
+  {
+    transport.template sum<T>(aggregator, ids, broadcast, deadline)
+  } -> std::same_as<PartialAggregate<detail::AnyAdditiveAggregator, typename T::Scalar>>;
+};
+
+}  // namespace healthai

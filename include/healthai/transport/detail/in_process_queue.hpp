@@ -1,0 +1,292 @@
+#pragma once
+
+#include <algorithm>
+#include <condition_variable>
+#include <cstddef>
+#include <deque>
+#include <exception>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "healthai/client/task_handlers.hpp"
+#include "healthai/detail/thread_pool.hpp"
+#include "healthai/transport/concept.hpp"
+
+namespace healthai::detail {
+
+/// A client in this process, and the state that its last counted reply left it in.
+struct HostedClient {
+  explicit HostedClient(TaskHandlers offered) : handlers(std::move(offered)), committed(handlers.state()) {}
+  TaskHandlers handlers;
+  std::vector<std::byte> committed;  // guarded by the queue's mutex while busy
+  bool busy = false;                 // guarded by the queue's mutex
+};
+
+/// One request to one client, without its types.
+struct InProcessJobBase {
+  enum class Stage { waiting, running, done, abandoned };
+  InProcessJobBase(RequestId number, std::shared_ptr<HostedClient> to, std::string_view task_name, ClientId name)
+      : id(number), client(std::move(to)), task(task_name), client_id(std::move(name)) {}
+  virtual ~InProcessJobBase() = default;
+  virtual void call(std::stop_token stop) = 0;
+
+  RequestId id;
+  std::shared_ptr<HostedClient> client;  // null: there is none of that name
+  std::string_view task;
+  ClientId client_id;
+  std::optional<Failure> failure;
+  std::vector<std::byte> new_state;  // of a stateful client, after the call
+  Stage stage = Stage::waiting;      // guarded by the queue's mutex
+  std::stop_source stop{std::nostopstate};
+
+ protected:
+  InProcessJobBase(const InProcessJobBase&) = default;
+  InProcessJobBase& operator=(const InProcessJobBase&) = default;
+};
+
+template <Task T>
+struct InProcessJob final : InProcessJobBase {
+  InProcessJob(RequestId number, std::shared_ptr<HostedClient> to, Request<typename T::Broadcast> what)
+      : InProcessJobBase(number, std::move(to), T::name, what.client), request(std::move(what)) {}
+  void call(std::stop_token token) override { reply = client->handlers.template handle<T>(request, std::move(token)); }
+  Request<typename T::Broadcast> request;
+  typename T::Reply reply{};
+};
+
+/// Requests in the order in which they were sent, worked on by several threads, and handed out again in that same order.
+///
+/// Memory: threads run ahead of the first unfinished request by a window only, so that few replies wait; when that first
+/// one is slow they run on rather than idle. Cost: one lock to begin and one to end a request; the reading side is woken for a
+/// batch, not for each reply.
+class InProcessQueue {
+ public:
+  explicit InProcessQueue(std::size_t reply_memory) : reply_memory_(reply_memory) {}
+
+  /// Says how large the replies to the next requests will be, and gives them a stop token of their own.
+  void begin_batch(std::size_t reply_bytes) {
+    const std::lock_guard lock(mutex_);
+    window_ = std::clamp<std::size_t>(reply_memory_ / (std::max<std::size_t>)(reply_bytes, 1), 2, 64);
+    stop_ = std::stop_source();
+  }
+
+  void push(std::shared_ptr<InProcessJobBase> job) {
+    const std::lock_guard lock(mutex_);
+    job->stop = stop_;
+    jobs_.push_back(std::move(job));
+  }
+
+  /// How many more workers to start so that `wanted` are at work; they are counted from now on.
+  [[nodiscard]] std::size_t reserve_workers(std::size_t wanted) {
+    const std::lock_guard lock(mutex_);
+    const std::size_t more = wanted > workers_ ? wanted - workers_ : 0;
+    workers_ += more;
+    return more;
+  }
+
+  /// A thread's share: requests one after another until none is left.
+  void work() {
+    std::unique_lock lock(mutex_);
+    while (const std::shared_ptr<InProcessJobBase> job = claim(lock)) {
+      lock.unlock();
+      run(*job);
+      lock.lock();
+      finish(*job);
+      if (job->stage == InProcessJobBase::Stage::abandoned) return;  // another worker has taken this one's place
+    }
+    --workers_;
+  }
+
+  /// The first outstanding job of `task` once it is done, or null at the deadline.
+  [[nodiscard]] std::shared_ptr<InProcessJobBase> next(std::string_view task, Deadline deadline) {
+    std::unique_lock lock(mutex_);
+    const auto first = [this, task] {
+      return std::find_if(jobs_.begin(), jobs_.end(), [task](const auto& job) { return job->task == task; });
+    };
+    const auto done = [](const auto& job) { return job->stage == InProcessJobBase::Stage::done; };
+    auto found = first();
+    if (found == jobs_.end()) return nullptr;
+    if (!done(*found)) {
+      reader_waits_ = true;
+      if (window_waiters_ > 0) claimable_.notify_all();  // the first is slow: run on
+      const auto ready = [&] { return done(*first()); };
+      if (deadline == Deadline::max()) {
+        readable_.wait(lock, ready);
+      } else {
+        readable_.wait_until(lock, deadline, ready);
+      }
+      reader_waits_ = false;
+      found = first();
+      if (!done(*found)) return nullptr;
+    }
+    std::shared_ptr<InProcessJobBase> job = std::move(*found);
+    const auto position = static_cast<std::size_t>(found - jobs_.begin());
+    jobs_.erase(found);
+    if (claimed_ > position) --claimed_;
+    if (window_waiters_ > 0 && 2 * claimed_ <= window_) claimable_.notify_all();
+    return job;
+  }
+
+  void stop(std::string_view task) {
+    std::vector<std::stop_source> sources;
+    {
+      const std::lock_guard lock(mutex_);
+      for (const auto& job : jobs_) {
+        if (job->task != task) continue;
+        if (job->stage == InProcessJobBase::Stage::waiting) {
+          job->failure = late(*job, "was not begun before the deadline: there are fewer threads than clients");
+          job->stage = Stage::done;
+        } else if (job->stage == InProcessJobBase::Stage::running) {
+          sources.push_back(job->stop);
+        }
+      }
+      skip_begun(claimed_);
+      readable_.notify_all();
+      claimable_.notify_all();
+    }
+    for (std::stop_source& source : sources) source.request_stop();  // runs the clients' stop callbacks: not under the lock
+  }
+
+  /// \param lost is increased by the number of threads that still work for an abandoned request.
+  [[nodiscard]] std::vector<Failure> abandon(std::string_view task, std::size_t& lost) {
+    stop(task);
+    const std::lock_guard lock(mutex_);
+    std::vector<Failure> failures;
+    for (const auto& job : jobs_) {
+      if (job->task != task) continue;
+      if (job->stage == Stage::running) {  // its failure is its thread's to write: leave it alone
+        job->stage = Stage::abandoned;
+        ++lost;
+        --workers_;
+        failures.push_back(late(*job, "did not reply before the deadline"));
+      } else {
+        failures.push_back(job->failure ? std::move(*job->failure) : late(*job, "replied too late"));
+      }
+    }
+    std::erase_if(jobs_, [task](const auto& job) { return job->task == task; });
+    skip_begun(0);
+    claimable_.notify_all();
+    return failures;
+  }
+
+  /// How many requests wait for a thread.
+  [[nodiscard]] std::size_t waiting() {
+    const std::lock_guard lock(mutex_);
+    return jobs_.size() - claimed_;
+  }
+
+  [[nodiscard]] std::vector<std::byte> committed_state(const HostedClient& client) {
+    const std::lock_guard lock(mutex_);
+    return client.committed;
+  }
+
+  /// Nobody will read any more: drop what has not begun, ask what has to stop.
+  void close() {
+    std::vector<std::stop_source> sources;
+    {
+      const std::lock_guard lock(mutex_);
+      for (const auto& job : jobs_) {
+        if (job->stage == InProcessJobBase::Stage::running) sources.push_back(job->stop);
+      }
+      closed_ = true;
+      claimable_.notify_all();
+    }
+    for (std::stop_source& source : sources) source.request_stop();
+  }
+
+ private:
+  using Stage = InProcessJobBase::Stage;
+
+  /// Moves claimed_ to the first job from `from` on that has not begun.
+  void skip_begun(std::size_t from) {
+    claimed_ = from;
+    while (claimed_ < jobs_.size() && jobs_[claimed_]->stage != Stage::waiting) ++claimed_;
+  }
+
+  /// The next job to run, once the window allows it, or null when there is none.
+  std::shared_ptr<InProcessJobBase> claim(std::unique_lock<std::mutex>& lock) {
+    for (;;) {
+      skip_begun(claimed_);
+      if (closed_ || claimed_ >= jobs_.size()) return nullptr;
+      if (claimed_ < window_ || jobs_.front()->stage == Stage::running) break;
+      if (reader_waits_) readable_.notify_one();
+      ++window_waiters_;
+      claimable_.wait(lock);
+      --window_waiters_;
+    }
+    std::shared_ptr<InProcessJobBase> job = jobs_[claimed_++];
+    job->stage = Stage::running;
+    if (!job->client) {
+      job->failure = Failure{job->client_id, std::string(error::no_clients.name()), "there is no client " + job->client_id.str()};
+    } else if (std::exchange(job->client->busy, true)) {
+      job->client = nullptr;  // not this job's to release
+      job->failure = late(*job, "is still busy with an earlier request");
+    }
+    return job;
+  }
+
+  static void run(InProcessJobBase& job) {
+    if (job.failure) return;
+    const auto failed = [&job](std::string_view id, std::string message) {
+      job.failure = Failure{job.client_id, std::string(id), std::move(message)};
+    };
+    try {
+      job.call(job.stop.get_token());
+      if (job.client->handlers.stateful()) job.new_state = job.client->handlers.state();
+    } catch (const Error& e) {
+      failed(e.id().name(), e.what());
+    } catch (const std::exception& e) {
+      failed(error::client_failed.name(), "client " + job.client_id.str() + " threw: " + e.what());
+    } catch (...) {
+      failed(error::client_failed.name(),
+             "client " + job.client_id.str() + " threw something that is not a std::exception");
+    }
+  }
+
+  /// Under the lock, after run: commits or puts back the client's state and makes the job readable.
+  void finish(InProcessJobBase& job) {
+    if (job.client) {
+      if (job.stage == Stage::running && !job.failure) {
+        job.client->committed = std::move(job.new_state);
+      } else if (job.client->handlers.stateful()) {
+        try {
+          job.client->handlers.restore(job.client->committed);
+        } catch (const std::exception&) {
+          return;  // a client that cannot be put back stays busy: better no reply than one from a state that never was
+        }
+      }
+      job.client->busy = false;
+    }
+    if (job.stage != Stage::running) return;
+    job.stage = Stage::done;
+    if (!reader_waits_ || jobs_.front()->stage != Stage::done) return;
+    // Waking the reader costs as much as a small client's work, so it is woken for a good batch, or when no more will begin.
+    std::size_t ready = 0;
+    while (2 * ready < window_ && ready < jobs_.size() && jobs_[ready]->stage == Stage::done) ++ready;
+    if (claimed_ >= jobs_.size() || 2 * ready >= window_) readable_.notify_one();
+  }
+
+  [[nodiscard]] static Failure late(const InProcessJobBase& job, const char* what) {
+    return {job.client_id, std::string(error::deadline.name()), "client " + job.client_id.str() + " " + what};
+  }
+
+  const std::size_t reply_memory_;
+  std::mutex mutex_;
+  std::condition_variable readable_;
+  std::condition_variable claimable_;
+  std::deque<std::shared_ptr<InProcessJobBase>> jobs_;  // outstanding, in order
+  std::size_t claimed_ = 0;                             // jobs_[0 .. claimed_) have begun
+  std::size_t window_ = 2;
+  std::size_t workers_ = 0;
+  std::size_t window_waiters_ = 0;
+  std::stop_source stop_;
+  bool reader_waits_ = false;
+  bool closed_ = false;
+};
+
+}  // namespace healthai::detail

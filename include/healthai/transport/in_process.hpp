@@ -1,0 +1,188 @@
+#pragma once
+
+#include <algorithm>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "healthai/client/task_handlers.hpp"
+#include "healthai/transport/concept.hpp"
+#include "healthai/transport/detail/in_process_queue.hpp"
+#include "healthai/transport/executor.hpp"
+
+namespace healthai {
+
+struct InProcessOptions {
+  /// How many clients work at once; 0 means one for each processor. With an `executor`, how many pieces of work it is lent.
+  std::size_t threads = 0;
+  /// The application's own threads instead of the library's.
+  Executor executor{};
+  /// About how many bytes of replies may wait for their turn. More are kept only while an earlier client is slow.
+  std::size_t reply_memory = std::size_t{256} << 20U;
+};
+
+/// Clients in this process, of any mixture of types, on a few threads: for simulation, for tests, and as the engine of
+/// whatever hosts many clients at one place.
+///
+///     InProcess hospitals;
+///     hospitals.add("north", LocalTrainer{model, {.learning_rate = 0.1}});
+///     hospitals.add("south", MyClient{...});
+///
+/// Replies are delivered in the order in which the requests were sent, whatever the threads do, so that folding them in gives the same bits
+/// for any number of threads. One request at a time for each client: one that is still busy with an earlier request fails
+/// the new one.
+///
+/// A client that throws becomes a Failure. One that ignores its stop token keeps its thread; another takes its place
+/// (256 times at most; never for threads that an executor lent), and the process still exits. A client's serialised state
+/// changes only together with a reply that counts: it is put back when the client throws or its reply comes too late.
+///
+/// Satisfies Transport for every task. Thread safety: as Transport says.
+class InProcess {
+ public:
+  explicit InProcess(InProcessOptions options = {})
+      : queue_(std::make_shared<detail::InProcessQueue>(options.reply_memory)), options_(std::move(options)) {
+    if (options_.threads == 0) options_.threads = (std::max)(1U, std::thread::hardware_concurrency());
+  }
+
+  /// From clients with their ids: `InProcess{make_clients(...)}`. \throws as `add`.
+  template <class C>
+  explicit InProcess(std::vector<std::pair<ClientId, C>> clients, InProcessOptions options = {})
+      : InProcess(std::move(options)) {
+    for (auto& [id, client] : clients) add(std::move(id), std::move(client));
+  }
+
+  InProcess(InProcess&&) noexcept = default;
+  InProcess& operator=(InProcess&&) = delete;
+  InProcess(const InProcess&) = delete;
+  InProcess& operator=(const InProcess&) = delete;
+  ~InProcess() {
+    if (queue_) queue_->close();
+  }
+
+  /// Adds a client. \throws Error (`invalid_id`) if there is one of that id already.
+  template <class C>
+  InProcess& add(ClientId id, C client) {
+    if constexpr (std::same_as<C, TaskHandlers>) {
+      return host(std::move(id), std::move(client));
+    } else {
+      return host(std::move(id), TaskHandlers::of(std::move(client)));
+    }
+  }
+
+  /// All clients, in the order of their ids.
+  [[nodiscard]] std::vector<ClientId> clients() const {
+    std::vector<ClientId> ids;
+    ids.reserve(hosted_.size());
+    for (const auto& [id, client] : hosted_) ids.push_back(id);
+    return ids;
+  }
+
+  template <Task T>
+  std::vector<RequestId> send(std::span<const ClientId> ids, std::shared_ptr<const typename T::Broadcast> broadcast) {
+    std::vector<RequestId> requests;
+    requests.reserve(ids.size());
+    const std::size_t bytes = T::bytes(*broadcast);
+    queue_->begin_batch(bytes);
+    for (const ClientId& id : ids) {
+      traffic_.sent += bytes;
+      const auto found = hosted_.find(id);
+      requests.push_back(next_request_);
+      queue_->push(std::make_shared<detail::InProcessJob<T>>(
+          next_request_++, found == hosted_.end() ? nullptr : found->second, Request<typename T::Broadcast>{broadcast, id}));
+    }
+    lend_threads(ids.size());
+    return requests;
+  }
+
+  template <Task T>
+  [[nodiscard]] std::optional<Delivery<T>> next(Deadline deadline) {
+    const std::shared_ptr<detail::InProcessJobBase> job = queue_->next(T::name, deadline);
+    if (!job) return std::nullopt;
+    auto& typed = static_cast<detail::InProcessJob<T>&>(*job);
+    Delivery<T> delivery{typed.id, typed.request.client, {}};
+    if (typed.failure) {
+      delivery.result = std::move(*typed.failure);
+    } else {
+      traffic_.received += T::bytes(typed.reply);
+      delivery.result = std::move(typed.reply);
+    }
+    return delivery;
+  }
+
+  template <Task T>
+  void stop() {
+    queue_->stop(T::name);
+  }
+
+  template <Task T>
+  std::vector<Failure> abandon() {
+    std::size_t lost = 0;
+    std::vector<Failure> failures = queue_->abandon(T::name, lost);
+    for (; lost > 0 && pool_; --lost) {
+      if (!pool_->replace_lost()) break;
+    }
+    lend_threads(queue_->waiting());
+    return failures;
+  }
+
+  [[nodiscard]] Traffic traffic() const noexcept { return traffic_; }
+
+  /// The state of every client that has one, as of its last reply that counted: what a checkpoint keeps.
+  [[nodiscard]] std::vector<std::pair<ClientId, std::vector<std::byte>>> client_states() const {
+    std::vector<std::pair<ClientId, std::vector<std::byte>>> states;
+    for (const auto& [id, client] : hosted_) {
+      if (client->handlers.stateful()) states.emplace_back(id, queue_->committed_state(*client));
+    }
+    return states;
+  }
+  /// Puts clients back into those states. \throws Error (`unknown_name`) for a client that is not here, (`archive_*`).
+  void restore_client_states(std::span<const std::pair<ClientId, std::vector<std::byte>>> states) {
+    for (const auto& [id, bytes] : states) {
+      const auto found = hosted_.find(id);
+      if (found == hosted_.end()) {
+        throw Error(error::unknown_name, "the checkpoint holds the state of client " + id.str() + ", which is not here");
+      }
+      found->second->handlers.restore(bytes);
+      found->second->committed = bytes;
+    }
+  }
+
+ private:
+  InProcess& host(ClientId id, TaskHandlers handlers) {
+    if (hosted_.contains(id)) throw Error(error::invalid_id, "two clients are called " + id.str());
+    auto hosted = std::make_shared<detail::HostedClient>(std::move(handlers));
+    hosted_.emplace(std::move(id), std::move(hosted));
+    return *this;
+  }
+
+  /// Sees to it that enough threads are working through the queue.
+  void lend_threads(std::size_t jobs) {
+    if (!options_.executor && !pool_) pool_ = std::make_unique<detail::ThreadPool>(options_.threads);
+    const std::size_t wanted = (std::min)(options_.threads, jobs);
+    for (std::size_t active = queue_->reserve_workers(wanted); active > 0; --active) {
+      auto work = [queue = queue_] { queue->work(); };
+      if (options_.executor) {
+        options_.executor(work);
+      } else {
+        pool_->submit(work);
+      }
+    }
+  }
+
+  std::shared_ptr<detail::InProcessQueue> queue_;  // shared with threads that may outlive this object
+  InProcessOptions options_;
+  std::unique_ptr<detail::ThreadPool> pool_;
+  std::map<ClientId, std::shared_ptr<detail::HostedClient>> hosted_;
+  Traffic traffic_{};
+  RequestId next_request_ = 1;
+};
+
+}  // namespace healthai
