@@ -1,0 +1,24 @@
+# What only developers of healthai itself see: warnings, ccache, a helper for programs.
+
+add_library(healthai_warnings INTERFACE)
+if(NOT MSVC)
+  target_compile_options(
+    healthai_warnings INTERFACE -Wall -Wextra -Wpedantic -Wconversion -Wshadow $<$<BOOL:${HEALTHAI_WERROR}>:-Werror>)
+endif()
+
+if(HEALTHAI_CCACHE AND NOT DEFINED CMAKE_CXX_COMPILER_LAUNCHER)
+  find_program(HEALTHAI_CCACHE_PROGRAM ccache)
+  if(HEALTHAI_CCACHE_PROGRAM)
+    # ccache fails for a user without a home to write to: then do without.
+    file(WRITE "${PROJECT_BINARY_DIR}/ccache_works.cpp" "")
+    execute_process(COMMAND ${HEALTHAI_CCACHE_PROGRAM} ${CMAKE_CXX_COMPILER} -c ccache_works.cpp -o ccache_works.o
+                    WORKING_DIRECTORY "${PROJECT_BINARY_DIR}" RESULT_VARIABLE ccache_status OUTPUT_QUIET ERROR_QUIET)
+    if(ccache_status EQUAL 0)
+      # The sloppiness is what ccache asks for where precompiled headers are used.
+      set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env CCACHE_SLOPPINESS=pch_defines,time_macros
+                                      ${HEALTHAI_CCACHE_PROGRAM})
+    endif()
+  endif()
+endif()
+
+set(CMAKE_CXX_EXTENSIONS OFF)

@@ -1,0 +1,47 @@
+# The library's targets: healthai::healthai, and one target a component. No warning flags and no -march here: what is on
+# an INTERFACE target is forced upon everyone who links it.
+
+find_package(Threads REQUIRED)
+find_package(Eigen3 3.4 REQUIRED CONFIG)
+find_package(xtensor REQUIRED CONFIG)
+find_package(Boost 1.74 REQUIRED CONFIG)
+find_package(Random123 REQUIRED MODULE)
+
+file(GLOB_RECURSE healthai_headers CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/include/healthai/*.hpp")
+
+# healthai_add_target(NAME [ROOMS room...] [LINKS target...]): an INTERFACE target healthai::NAME. The headers of its
+# rooms are checked and installed with it; the target without ROOMS takes what no other has taken.
+function(healthai_add_target name)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "ROOMS;LINKS")
+  if(name STREQUAL "healthai")
+    set(target healthai)
+  else()
+    set(target healthai_${name})
+  endif()
+  add_library(${target} INTERFACE)
+  add_library(healthai::${name} ALIAS ${target})
+  set_target_properties(${target} PROPERTIES EXPORT_NAME ${name} VERIFY_INTERFACE_HEADER_SETS ON)
+  target_link_libraries(${target} INTERFACE ${arg_LINKS})
+
+  set(mine ${healthai_headers})
+  if(arg_ROOMS)
+    list(JOIN arg_ROOMS "|" pattern)
+    list(FILTER mine INCLUDE REGEX "/include/healthai/(${pattern})/")
+  endif()
+  set(rest ${healthai_headers})
+  list(REMOVE_ITEM rest ${mine})
+  set(healthai_headers ${rest} PARENT_SCOPE)
+  target_sources(${target} INTERFACE FILE_SET HEADERS BASE_DIRS "${PROJECT_SOURCE_DIR}/include" FILES ${mine})
+endfunction()
+
+# Reporting: JSON-lines logs and run manifests. Absent where nlohmann_json is.
+find_package(nlohmann_json 3.10 QUIET CONFIG)
+if(nlohmann_json_FOUND)
+  healthai_add_target(reporting ROOMS reporting LINKS healthai nlohmann_json::nlohmann_json)
+else()
+  list(FILTER healthai_headers EXCLUDE REGEX "/include/healthai/reporting/")
+  message(STATUS "healthai: no nlohmann_json, so no healthai::reporting (Debian: nlohmann-json3-dev)")
+endif()
+
+healthai_add_target(healthai LINKS Eigen3::Eigen xtensor Boost::headers Random123::Random123 Threads::Threads)
+target_compile_features(healthai INTERFACE cxx_std_20)

@@ -1,0 +1,38 @@
+#!/usr/bin/env bash
+# bash examples/run.sh [EXAMPLE [ARGUMENTS...]]: builds one example and runs it in the folder you are in.
+set -euo pipefail
+source "$(dirname "${BASH_SOURCE[0]}")/../cmake/common.sh"
+
+list() {
+  find "$repo/examples" -name '*.cpp' -printf '%P\n' | sed -E 's#(/.*|\.cpp)$##' | sort -u
+}
+usage() {
+  cat <<TEXT
+usage: bash examples/run.sh [EXAMPLE [ARGUMENTS...]]
+
+Installs what is missing, builds the example and runs it with its arguments. Without a name: lung_survival.
+The arguments of an example: bash examples/run.sh EXAMPLE --help
+
+Examples: $(list | paste -sd ' ')
+TEXT
+}
+
+case "${1:-}" in
+  -h | --help)
+    usage
+    exit 0
+    ;;
+esac
+example=${1:-lung_survival}
+(($# == 0)) || shift
+if ! list | grep -qxF -- "$example"; then
+  say "There is no example called \"$example\"."
+  usage >&2
+  exit 2
+fi
+
+need build example
+[[ -x $repo/build/release/examples/$example ]] || say "Building $example; the first time takes a minute or two."
+configure release -DHEALTHAI_EXAMPLES=ON -DHEALTHAI_TESTS=OFF -DHEALTHAI_BENCH=OFF -DHEALTHAI_PROJECT_TESTS=OFF
+build release "example_$example"
+exec "$repo/build/release/examples/$example" "$@"

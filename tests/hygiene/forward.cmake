@@ -1,0 +1,28 @@
+# fwd.hpp is nearly free to include: it brings no containers, and little text. (bench/compile_time.sh measures seconds.)
+include("${CMAKE_CURRENT_LIST_DIR}/common.cmake")
+if(NOT EXISTS "${SOURCE}/include/healthai/fwd.hpp")
+  message(FATAL_ERROR "include/healthai/fwd.hpp is missing")
+endif()
+
+headers_of(files "#include <healthai/fwd.hpp>")
+set(bad "")
+foreach(file IN LISTS files)
+  if(file MATCHES "/(memory|string|map|vector|functional|algorithm|xtensor/.*|Eigen/.*|boost/.*)$")
+    string(APPEND bad "\n  ${file}")
+  endif()
+endforeach()
+if(bad)
+  message(FATAL_ERROR "fwd.hpp must only declare, but it reaches:${bad}")
+endif()
+
+compile(forward "#include <healthai/fwd.hpp>" -E -P)
+compile(baseline
+        "#include <Eigen/Core>\n#if __has_include(<xtensor/containers/xarray.hpp>)\n#include <xtensor/containers/xarray.hpp>\n#else\n#include <xtensor/xarray.hpp>\n#endif"
+        -E -P)
+string(LENGTH "${forward}" forward)
+string(LENGTH "${baseline}" baseline)
+math(EXPR limit "${baseline} / 10")
+message("fwd.hpp: ${forward} characters after preprocessing; Eigen/Core and xarray: ${baseline}")
+if(forward GREATER limit)
+  message(FATAL_ERROR "fwd.hpp must stay below a tenth of Eigen/Core and xarray, ${limit} characters")
+endif()

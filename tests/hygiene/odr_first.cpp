@@ -1,0 +1,12 @@
+// Both files include everything and are linked into one program.
+#include "healthai/fwd.hpp"
+#include "healthai/healthai.hpp"
+
+#include <doctest/doctest.h>
+
+const void* address_of_invalid_argument_elsewhere();
+
+TEST_CASE("the error catalogue is one object in the whole program") {
+  CHECK(address_of_invalid_argument_elsewhere() ==
+        static_cast<const void*>(&healthai::error::invalid_argument));
+}

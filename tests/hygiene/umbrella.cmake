@@ -1,0 +1,29 @@
+# The umbrella reaches no header that an application would have to link something for, or that is slow to compile.
+include("${CMAKE_CURRENT_LIST_DIR}/common.cmake")
+
+headers_of(files "#include <healthai/healthai.hpp>")
+list(LENGTH files count)
+if(count LESS 20)
+  message(FATAL_ERROR "the umbrella seems to include ${count} files only: this test does not see what it should")
+endif()
+
+set(bad "")
+foreach(file IN LISTS files)
+  cmake_path(NORMAL_PATH file)
+  if(file MATCHES "/(mpi\\.h|openssl/|boost/asio/|boost/asio\\.hpp|boost/math/|nlohmann/|torch/|CLI/|Eigen/Dense)")
+    string(APPEND bad "\n  ${file}")
+  endif()
+  # Other libraries may include these for reasons of their own (Random123 includes iostream); ours may not.
+  string(FIND "${file}" "${SOURCE}/include/healthai/" at)
+  if(at EQUAL 0)
+    file(STRINGS "${file}" lines REGEX "^ *# *include *[<\"](ranges|iostream|fstream|regex|future|experimental/)")
+    foreach(line IN LISTS lines)
+      string(APPEND bad "\n  ${file}: ${line}")
+    endforeach()
+  endif()
+endforeach()
+if(bad)
+  message(FATAL_ERROR "healthai.hpp must not reach these headers. Include them from a header of their own, outside "
+                      "the umbrella:${bad}")
+endif()
+message("${count} files, none of them forbidden")
