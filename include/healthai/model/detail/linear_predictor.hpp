@@ -1,0 +1,112 @@
+#pragma once
+
+#include <cstddef>
+#include <Eigen/Core>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "healthai/core/layout.hpp"
+#include "healthai/core/parameters.hpp"
+#include "healthai/model/detail/rows.hpp"
+#include "healthai/model/detail/spectral_bound.hpp"
+
+namespace healthai::detail {
+
+/// What a row's loss is at linear predictor z: its value and its derivative in z.
+struct RowLoss {
+  double value;
+  double slope;
+};
+
+/// The common part of models whose row loss depends on the parameters through z = x·coefficients + intercept only:
+/// one product with the features to get z, one with their transpose to get the gradient, and nothing allocated after
+/// the first call with the largest batch. The caller says what the row loss is.
+template <class Scalar>
+class LinearPredictor {
+ public:
+  using Vector = Eigen::Matrix<Scalar, Eigen::Dynamic, 1>;
+
+  LinearPredictor(FeatureMatrix<Scalar> features, std::vector<Scalar> targets, double l2, bool intercept,
+                  const char* model, const char* target_name)
+      : rows_(std::move(features), model),
+        targets_(std::move(targets)),
+        l2_(l2),
+        intercept_(intercept),
+        model_(model),
+        layout_(layout_for(rows_.columns(), intercept)) {
+    require_length(model, target_name, targets_.size(), rows_.count());
+    require_penalty(model, l2);
+  }
+
+  [[nodiscard]] static Layout layout_for(std::size_t columns, bool intercept) {
+    if (intercept) return Layout{{"coefficients", {columns}}, {"intercept", {}}};
+    return Layout{{"coefficients", {columns}}};
+  }
+  [[nodiscard]] const Layout& layout() const noexcept { return layout_; }
+  [[nodiscard]] std::size_t count() const noexcept { return rows_.count(); }
+  [[nodiscard]] const std::vector<Scalar>& targets() const noexcept { return targets_; }
+  [[nodiscard]] double l2() const noexcept { return l2_; }
+  [[nodiscard]] double gram_bound() const { return largest_gram_eigenvalue_bound(rows_.all(), intercept_); }
+
+  /// The mean over the chosen rows of `row_loss(z, target)`, plus the penalty; `gradient` becomes its derivative.
+  template <class Loss>
+  double loss(const Parameters<Scalar>& parameters, std::span<const std::size_t> rows,
+              Parameters<Scalar>& gradient, const Loss& row_loss) {
+    require_model_layout(model_, layout_, parameters, gradient);
+    const auto x = rows_.select(rows);
+    const Scalar* targets = gather(targets_, rows, batch_targets_);
+    predict(parameters, x);
+    auto slopes = predictor_.head(x.rows());  // overwrites each z by the slope there
+    const double per_row = 1.0 / static_cast<double>(x.rows());
+    double total = 0;
+    double slope_sum = 0;
+    for (Eigen::Index i = 0; i < x.rows(); ++i) {
+      const RowLoss row = row_loss(static_cast<double>(slopes[i]), static_cast<double>(targets[i]));
+      total += row.value;
+      slope_sum += row.slope;
+      slopes[i] = static_cast<Scalar>(row.slope * per_row);
+    }
+    const Eigen::Index columns = x.cols();
+    auto slope_of_coefficients = gradient.flat().head(columns);
+    slope_of_coefficients.noalias() = x.transpose() * slopes;
+    if (intercept_) gradient.data()[columns] = static_cast<Scalar>(slope_sum * per_row);
+    double penalty = 0;
+    if (l2_ != 0) {
+      const auto coefficients = parameters.flat().head(columns);
+      slope_of_coefficients += static_cast<Scalar>(l2_) * coefficients;
+      penalty = 0.5 * l2_ * coefficients.template cast<double>().squaredNorm();
+    }
+    return total * per_row + penalty;
+  }
+
+  /// Calls `visit(z, target)` for all rows in order.
+  template <class Visit>
+  void for_each_row(const Parameters<Scalar>& parameters, const Visit& visit) {
+    require_model_layout(model_, layout_, parameters, parameters);
+    const auto x = rows_.select({});
+    predict(parameters, x);
+    for (Eigen::Index i = 0; i < x.rows(); ++i) {
+      visit(static_cast<double>(predictor_[i]), static_cast<double>(targets_[static_cast<std::size_t>(i)]));
+    }
+  }
+
+ private:
+  void predict(const Parameters<Scalar>& parameters, const typename Rows<Scalar>::View& x) {
+    if (predictor_.size() < x.rows()) predictor_.resize(x.rows());
+    auto z = predictor_.head(x.rows());
+    z.noalias() = x * parameters.flat().head(x.cols());
+    if (intercept_) z.array() += parameters.data()[x.cols()];
+  }
+
+  Rows<Scalar> rows_;
+  std::vector<Scalar> targets_;
+  double l2_;
+  bool intercept_;
+  const char* model_;
+  Layout layout_;
+  Vector predictor_;
+  std::vector<Scalar> batch_targets_;
+};
+
+}  // namespace healthai::detail

@@ -1,0 +1,188 @@
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <Eigen/Core>
+#include <limits>
+#include <span>
+#include <vector>
+
+#include "healthai/model/features.hpp"
+
+namespace healthai {
+
+/// What the Cox partial likelihood makes of events at the same time.
+enum class Ties {
+  breslow,  ///< each of the tied events sees all of them at risk (Breslow: Covariance analysis of censored data, 1974)
+  efron  ///< the k-th of d tied events sees (d - k) / d of each of them at risk (Efron: The efficiency of Cox's
+         ///< likelihood function for censored data, 1977); closer to the exact likelihood, and R's default
+};
+
+namespace detail {
+
+/// Rows that share a time, among rows sorted by descending time and, within a time, with the events last.
+struct TieGroup {
+  std::size_t begin;   ///< the first of them
+  std::size_t events;  ///< the first event among them
+  std::size_t end;     ///< one past the last
+};
+
+/// What a group contributes to the cumulative hazard; the last two in units of 1 / exp(log_at_risk).
+struct TieHazard {
+  double log_at_risk = 0;  ///< log of the sum of exp(eta) over the risk set
+  double for_later =
+      0;  ///< the hazard that rows with a later time, or censored at this one, have lived through
+  double for_events = 0;  ///< the part of it that counts for the group's own events
+};
+
+/// Splits rows into groups. `time(i)` and `event(i)` describe the i-th of `count` rows, sorted as TieGroup says.
+template <class Time, class Event>
+void make_tie_groups(std::size_t count, const Time& time, const Event& event, std::vector<TieGroup>& groups) {
+  groups.clear();
+  for (std::size_t begin = 0; begin < count;) {
+    std::size_t events = begin;
+    while (events < count && time(events) == time(begin) && !event(events)) ++events;
+    std::size_t end = events;
+    while (end < count && time(end) == time(begin)) ++end;
+    groups.push_back({begin, events, end});
+    begin = end;
+  }
+}
+
+/// The share of tied events that the k-th of `tied` still sees at risk.
+[[nodiscard]] inline double share_at_risk(Ties ties, std::size_t k, std::size_t tied) noexcept {
+  return ties == Ties::efron ? static_cast<double>(tied - k) / static_cast<double>(tied) : 1.0;
+}
+
+/// The log partial likelihood of rows with linear predictors `eta`, in one pass over them. Sums over risk sets are kept
+/// relative to the largest eta seen so far, so that neither they nor their logarithms overflow or vanish, whatever the
+/// predictors. Events add (eta - scale) and subtract the log of a sum of order one: large terms never cancel.
+/// `hazards`, one per group, is for `partial_likelihood_residuals`.
+[[nodiscard]] inline double log_partial_likelihood(std::span<const TieGroup> groups, Ties ties,
+                                                   const double* eta, std::span<TieHazard> hazards) {
+  double total = 0;
+  double scale = -std::numeric_limits<double>::infinity();
+  double at_risk = 0;  // sum of exp(eta - scale) over the rows of the groups so far
+  for (std::size_t g = 0; g < groups.size(); ++g) {
+    const TieGroup& group = groups[g];
+    const double largest = *std::max_element(eta + group.begin, eta + group.end);
+    if (!(largest <= scale)) {
+      at_risk *= std::exp(scale - largest);
+      scale = largest;
+    }
+    for (std::size_t i = group.begin; i < group.events; ++i) at_risk += std::exp(eta[i] - scale);
+    const std::size_t tied = group.end - group.events;
+    if (tied == 0) continue;
+    double dying = 0;
+    for (std::size_t i = group.events; i < group.end; ++i) {
+      dying += std::exp(eta[i] - scale);
+      total += eta[i] - scale;
+    }
+    TieHazard& hazard = hazards[g];
+    hazard = {scale + std::log(at_risk + dying), 0, 0};
+    for (std::size_t k = 0; k < tied; ++k) {
+      const double share = share_at_risk(ties, k, tied);
+      const double sum = at_risk + share * dying;
+      total -= std::log(sum);
+      hazard.for_later += (at_risk + dying) / sum;
+      hazard.for_events += share * (at_risk + dying) / sum;
+    }
+    at_risk += dying;
+  }
+  return total;
+}
+
+/// The derivative of the log partial likelihood in each linear predictor (the martingale residual: event minus expected
+/// events), in one pass from the earliest time to the latest. `hazards` comes from `log_partial_likelihood`.
+inline void partial_likelihood_residuals(std::span<const TieGroup> groups, const double* eta,
+                                         std::span<const TieHazard> hazards, double* residuals) {
+  double scale = 0;   // of the latest event time so far; the hazard is kept in units of 1 / exp(scale)
+  double hazard = 0;  // cumulative, and 0 only before the first event
+  for (std::size_t g = groups.size(); g-- > 0;) {
+    const TieGroup& group = groups[g];
+    double before = hazard;
+    if (group.events != group.end) {
+      if (hazard != 0) before *= std::exp(hazards[g].log_at_risk - scale);
+      scale = hazards[g].log_at_risk;
+      hazard = before + hazards[g].for_later;
+    }
+    // A row's eta is at most the log of any risk set that it belongs to, so that these exponentials are at most one.
+    for (std::size_t i = group.begin; i < group.events; ++i) {
+      residuals[i] = hazard == 0 ? 0.0 : -std::exp(eta[i] - scale) * hazard;
+    }
+    for (std::size_t i = group.events; i < group.end; ++i) {
+      residuals[i] = 1 - std::exp(eta[i] - scale) * (before + hazards[g].for_events);
+    }
+  }
+}
+
+/// Sums of exp(eta), exp(eta) x and exp(eta) x xᵀ over a set of rows, in units of exp(scale) for a scale kept elsewhere.
+struct RiskMoments {
+  double zeroth;
+  Eigen::Matrix<double, Eigen::Dynamic, 1> first;
+  FeatureMatrix<double> second;
+
+  explicit RiskMoments(Eigen::Index size)
+      : zeroth(0),
+        first(Eigen::Matrix<double, Eigen::Dynamic, 1>::Zero(size)),
+        second(FeatureMatrix<double>::Zero(size, size)) {}
+  template <class Row>
+  void add(double weight, const Row& x) {
+    zeroth += weight;
+    first += weight * x;
+    second.noalias() += (weight * x) * x.transpose();
+  }
+  void add(const RiskMoments& other, double share = 1) {
+    zeroth += share * other.zeroth;
+    first += share * other.first;
+    second += share * other.second;
+  }
+  void clear() {
+    zeroth = 0;
+    first.setZero();
+    second.setZero();
+  }
+  void rescale(double factor) {
+    zeroth *= factor;
+    first *= factor;
+    second *= factor;
+  }
+};
+
+/// Minus the Hessian of the log partial likelihood in the coefficients, row-major: for each event, the covariance of the
+/// features over its risk set, weighted by exp(eta). `x` holds the rows' features; centre them, or digits are lost.
+[[nodiscard]] inline std::vector<double> partial_likelihood_information(std::span<const TieGroup> groups,
+                                                                        Ties ties, const double* eta,
+                                                                        const FeatureMatrix<double>& x) {
+  RiskMoments at_risk(x.cols());
+  RiskMoments dying(x.cols());
+  RiskMoments seen(x.cols());  // by one of the tied events
+  FeatureMatrix<double> information = FeatureMatrix<double>::Zero(x.cols(), x.cols());
+  double scale = -std::numeric_limits<double>::infinity();
+  for (const TieGroup& group : groups) {
+    const double largest = *std::max_element(eta + group.begin, eta + group.end);
+    if (!(largest <= scale)) {
+      at_risk.rescale(std::exp(scale - largest));
+      scale = largest;
+    }
+    dying.clear();
+    for (std::size_t i = group.begin; i < group.end; ++i) {
+      (i < group.events ? at_risk : dying)
+          .add(std::exp(eta[i] - scale), x.row(static_cast<Eigen::Index>(i)).transpose());
+    }
+    const std::size_t tied = group.end - group.events;
+    for (std::size_t k = 0; k < tied; ++k) {
+      seen = at_risk;
+      seen.add(dying, share_at_risk(ties, k, tied));
+      seen.rescale(1 / seen.zeroth);
+      information += seen.second;
+      information.noalias() -= seen.first * seen.first.transpose();
+    }
+    at_risk.add(dying);
+  }
+  return std::vector<double>(information.data(), information.data() + information.size());
+}
+
+}  // namespace detail
+}  // namespace healthai

@@ -1,0 +1,135 @@
+#pragma once
+
+#include <charconv>
+#include <cstddef>
+#include <Eigen/Core>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "healthai/core/error.hpp"
+#include "healthai/core/finite.hpp"
+#include "healthai/core/parameters.hpp"
+#include "healthai/model/features.hpp"
+
+namespace healthai::detail {
+
+/// `value` for a message, as short as it can be read back: 2.5, 1e+300, nan.
+[[nodiscard]] inline std::string number_text(double value) {
+  char text[32];
+  const auto end = std::to_chars(text, text + sizeof text, value).ptr;
+  return std::string(text, end);
+}
+
+/// \throws Error (`invalid_data`) unless `count` values, called `what`, were given for `rows` rows.
+inline void require_length(const char* model, const char* what, std::size_t count, std::size_t rows) {
+  if (count != rows) {
+    throw Error(error::invalid_data, std::string(model) + ": the features have " + std::to_string(rows) +
+                                         " rows, but there are " + std::to_string(count) + " " + what +
+                                         "; give one per row");
+  }
+}
+
+/// Row `row` (from 0) of what `model` was given has a `what` that it cannot use; `rule` says what it should be.
+[[noreturn]] inline void throw_bad_row(const char* model, std::size_t row, const char* what, double value,
+                                       const char* rule) {
+  throw Error(error::invalid_data, std::string(model) + ": row " + std::to_string(row) +
+                                       " (counted from 0) has " + what + " " + number_text(value) + "; " +
+                                       rule);
+}
+
+/// \throws Error (`invalid_argument`) unless an L2 penalty is a finite number and not negative.
+inline void require_penalty(const char* model, double l2) {
+  if (!is_finite(l2) || l2 < 0) {
+    throw Error(error::invalid_argument,
+                std::string(model) + ": l2 must be at least 0 and finite, but is " + number_text(l2));
+  }
+}
+
+/// A batch names `row`, but there are only `count`. \throws Error (`invalid_argument`) always
+[[noreturn]] inline void throw_no_such_row(const char* model, std::size_t row, std::size_t count) {
+  throw Error(error::invalid_argument, std::string(model) + ": a batch names row " + std::to_string(row) +
+                                           ", but there are only " + std::to_string(count) +
+                                           " rows, counted from 0");
+}
+
+/// As `require_layout`, for parameters and gradient; allocates nothing when both fit.
+template <class Scalar>
+void require_model_layout(const char* model, const Layout& expected, const Parameters<Scalar>& parameters,
+                          const Parameters<Scalar>& gradient) {
+  if (!(parameters.layout() == expected)) {
+    require_layout(expected, parameters.layout(), std::string(model) + ", parameters");
+  }
+  if (!(gradient.layout() == expected)) {
+    require_layout(expected, gradient.layout(), std::string(model) + ", gradient");
+  }
+}
+
+/// The values of the chosen rows, gathered into `scratch`; `values` themselves when `rows` is empty (all rows).
+/// `rows` has been checked against the length of `values`.
+template <class T>
+[[nodiscard]] const T* gather(const std::vector<T>& values, std::span<const std::size_t> rows,
+                              std::vector<T>& scratch) {
+  if (rows.empty()) return values.data();
+  if (scratch.size() < rows.size()) scratch.resize(rows.size());
+  for (std::size_t i = 0; i < rows.size(); ++i) scratch[i] = values[rows[i]];
+  return scratch.data();
+}
+
+/// The checked features of a model, and batches of them. Not for concurrent use: batches share one buffer, which grows
+/// to the largest batch and is then reused.
+template <class Scalar>
+class Rows {
+ public:
+  using View = Eigen::Map<const FeatureMatrix<Scalar>>;
+
+  /// \throws Error (`invalid_data`) without a row or a column, or with a value that is not finite.
+  Rows(FeatureMatrix<Scalar> features, const char* model) : features_(std::move(features)), model_(model) {
+    if (features_.rows() == 0 || features_.cols() == 0) {
+      throw Error(error::invalid_data, std::string(model) + ": the features are " +
+                                           std::to_string(features_.rows()) + " rows by " +
+                                           std::to_string(features_.cols()) +
+                                           " columns; at least one of each is needed");
+    }
+    for (Eigen::Index i = 0; i < features_.rows(); ++i) {
+      const std::span<const Scalar> row(features_.data() + i * features_.cols(), columns());
+      if (all_finite(row)) continue;
+      std::size_t j = 0;
+      while (all_finite(row.subspan(j, 1))) ++j;
+      const std::string what = "in feature column " + std::to_string(j) + " the value";
+      throw_bad_row(model, static_cast<std::size_t>(i), what.c_str(), static_cast<double>(row[j]),
+                    "features must be finite: drop or impute incomplete rows first");
+    }
+  }
+
+  [[nodiscard]] std::size_t count() const noexcept { return static_cast<std::size_t>(features_.rows()); }
+  [[nodiscard]] std::size_t columns() const noexcept { return static_cast<std::size_t>(features_.cols()); }
+  [[nodiscard]] const FeatureMatrix<Scalar>& all() const noexcept { return features_; }
+
+  /// `count` rows from `begin` on, without a copy.
+  [[nodiscard]] View range(std::size_t begin, std::size_t count) const noexcept {
+    return View(features_.data() + static_cast<Eigen::Index>(begin) * features_.cols(),
+                static_cast<Eigen::Index>(count), features_.cols());
+  }
+  /// The chosen rows, copied together; all rows, uncopied, when `rows` is empty. Valid until the next call.
+  /// \throws Error (`invalid_argument`) for a row that is not there.
+  [[nodiscard]] View select(std::span<const std::size_t> rows) {
+    if (rows.empty()) return range(0, count());
+    const auto chosen = static_cast<Eigen::Index>(rows.size());
+    if (batch_.rows() < chosen) batch_.resize(chosen, features_.cols());
+    for (Eigen::Index i = 0; i < chosen; ++i) {
+      const std::size_t row = rows[static_cast<std::size_t>(i)];
+      if (row >= count()) throw_no_such_row(model_, row, count());
+      batch_.row(i) = features_.row(static_cast<Eigen::Index>(row));
+    }
+    return View(batch_.data(), chosen, features_.cols());
+  }
+
+ private:
+  FeatureMatrix<Scalar> features_;
+  FeatureMatrix<Scalar> batch_;
+  const char* model_;
+};
+
+}  // namespace healthai::detail

@@ -1,0 +1,94 @@
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "healthai/core/layout.hpp"
+#include "healthai/core/metrics.hpp"
+#include "healthai/core/parameters.hpp"
+#include "healthai/model/concept.hpp"
+#include "healthai/model/detail/linear_predictor.hpp"
+#include "healthai/model/features.hpp"
+
+namespace healthai {
+
+/// How a LinearModel is fitted.
+struct LinearOptions {
+  double l2 = 0;          ///< >= 0; weight of the penalty l2/2 * ||coefficients||^2 per row (see LinearModel)
+  bool intercept = true;  ///< whether the model has an intercept, which is never penalised
+};
+
+/// Linear regression by least squares (ridge regression with `l2`). On the rows B of a batch, with features x_i, target
+/// y_i, coefficients w and intercept b,
+///
+///     loss = 1/|B| * sum over i in B of (x_i.w + b - y_i)^2 / 2  +  l2/2 * ||w||^2
+///
+/// The penalty is added to the mean: a sum of squares (not a mean) with penalty lambda/2 * ||w||^2 has the same minimum
+/// at l2 = lambda / rows.
+///
+/// Layout: "coefficients"[columns], and "intercept"[] unless it is switched off. Start from zeros.
+/// A Model that bounds its curvature. Owns its data. One thread at a time (it keeps scratch memory); `loss` on a batch no
+/// larger than one before allocates nothing.
+template <class Scalar_>
+class LinearModel {
+ public:
+  using Scalar = Scalar_;
+
+  /// \param features one row per example. \param targets one per row, in any unit.
+  /// \throws Error (`invalid_data`) for no rows or columns, lengths that differ or a value that is not finite, naming
+  /// the row; (`invalid_argument`) for a bad penalty.
+  LinearModel(FeatureMatrix<Scalar> features, std::vector<Scalar> targets, LinearOptions options = {})
+      : predictor_(std::move(features), std::move(targets), options.l2, options.intercept, name, "targets") {
+    for (std::size_t i = 0; i < predictor_.count(); ++i) {
+      const auto target = static_cast<double>(predictor_.targets()[i]);
+      if (!is_finite(target)) detail::throw_bad_row(name, i, "target", target, "targets must be finite");
+    }
+  }
+
+  /// The layout of the parameters for data with so many columns: what a coordinator, which has no data, starts from.
+  [[nodiscard]] static Layout layout_for(std::size_t columns, LinearOptions options = {}) {
+    return detail::LinearPredictor<Scalar>::layout_for(columns, options.intercept);
+  }
+  [[nodiscard]] const Layout& layout() const noexcept { return predictor_.layout(); }
+  [[nodiscard]] std::size_t num_examples() const noexcept { return predictor_.count(); }
+
+  /// The loss on `rows` (empty: all rows, without copying them), and its derivative in `gradient`, which is overwritten.
+  /// Parameters that are not finite give a loss that is not.
+  /// \throws Error (`layout_mismatch`) for parameters or a gradient of another model, (`invalid_argument`) for a row
+  /// that is not there.
+  double loss(const Parameters<Scalar>& parameters, std::span<const std::size_t> rows,
+              Parameters<Scalar>& gradient) {
+    return predictor_.loss(parameters, rows, gradient, [](double z, double target) {
+      const double residual = z - target;
+      return detail::RowLoss{0.5 * residual * residual, residual};
+    });
+  }
+
+  /// Over all rows, without the penalty: "loss" = (sum of squared residuals / 2, rows) and "squared_error" = (sum of
+  /// squared residuals, rows), so that the latter's value is the mean squared error. \throws Error (`layout_mismatch`)
+  [[nodiscard]] Metrics evaluate(const Parameters<Scalar>& parameters) {
+    double squares = 0;
+    predictor_.for_each_row(parameters,
+                            [&squares](double z, double target) { squares += (z - target) * (z - target); });
+    const auto rows = static_cast<double>(num_examples());
+    Metrics metrics;
+    metrics.add("loss", 0.5 * squares, rows);
+    metrics.add("squared_error", squares, rows);
+    return metrics;
+  }
+
+  /// At least the largest eigenvalue of the Hessian of `loss` over all rows, which is ZᵀZ / rows + l2 with Z the features
+  /// and a column of ones for the intercept, and the same everywhere; within a few per cent of it for up to 256 columns.
+  /// Costs a product ZᵀZ: call it once.
+  [[nodiscard]] double curvature_bound() const { return predictor_.gram_bound() + predictor_.l2(); }
+
+ private:
+  static constexpr const char* name = "LinearModel";
+  detail::LinearPredictor<Scalar> predictor_;
+};
+
+static_assert(BoundsCurvature<LinearModel<double>> && BoundsCurvature<LinearModel<float>>);
+
+}  // namespace healthai

@@ -1,0 +1,107 @@
+#pragma once
+
+#include <cmath>
+#include <cstddef>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "healthai/core/layout.hpp"
+#include "healthai/core/metrics.hpp"
+#include "healthai/core/parameters.hpp"
+#include "healthai/model/concept.hpp"
+#include "healthai/model/detail/linear_predictor.hpp"
+#include "healthai/model/features.hpp"
+
+namespace healthai {
+
+/// How a LogisticModel is fitted.
+struct LogisticOptions {
+  double l2 = 0;  ///< >= 0; weight of the penalty l2/2 * ||coefficients||^2 per row (see LogisticModel)
+  bool intercept = true;  ///< whether the model has an intercept, which is never penalised
+};
+
+/// Logistic regression of a yes/no outcome: P(y = 1 | x) = 1 / (1 + exp(-z)), z = x.w + b. On the rows B of a batch,
+///
+///     loss = 1/|B| * sum over i in B of [log(1 + exp(z_i)) - y_i z_i]  +  l2/2 * ||w||^2
+///
+/// which is minus the mean log-likelihood (natural logarithm) and a penalty. The penalty is added to the mean: a sum over
+/// rows with penalty lambda/2 * ||w||^2 (scikit-learn's C = 1/lambda) has the same minimum at l2 = lambda / rows.
+/// Computed without overflow or loss of digits for any z that is finite.
+///
+/// Layout: "coefficients"[columns], and "intercept"[] unless it is switched off. Start from zeros.
+/// A Model that bounds its curvature. Owns its data. One thread at a time (it keeps scratch memory); `loss` on a batch no
+/// larger than one before allocates nothing.
+template <class Scalar_>
+class LogisticModel {
+ public:
+  using Scalar = Scalar_;
+
+  /// \param features one row per example. \param labels one per row, 0 or 1.
+  /// \throws Error (`invalid_data`) for no rows or columns, lengths that differ, a feature that is not finite or another
+  /// label, naming the row; (`invalid_argument`) for a bad penalty.
+  LogisticModel(FeatureMatrix<Scalar> features, std::vector<Scalar> labels, LogisticOptions options = {})
+      : predictor_(std::move(features), std::move(labels), options.l2, options.intercept, name, "labels") {
+    for (std::size_t i = 0; i < predictor_.count(); ++i) {
+      const Scalar label = predictor_.targets()[i];
+      if (label != Scalar{0} && label != Scalar{1}) {
+        detail::throw_bad_row(name, i, "label", static_cast<double>(label),
+                              "labels are 0 or 1 (for more than two classes there is SoftmaxModel)");
+      }
+    }
+  }
+
+  /// The layout of the parameters for data with so many columns: what a coordinator, which has no data, starts from.
+  [[nodiscard]] static Layout layout_for(std::size_t columns, LogisticOptions options = {}) {
+    return detail::LinearPredictor<Scalar>::layout_for(columns, options.intercept);
+  }
+  [[nodiscard]] const Layout& layout() const noexcept { return predictor_.layout(); }
+  [[nodiscard]] std::size_t num_examples() const noexcept { return predictor_.count(); }
+
+  /// The loss on `rows` (empty: all rows, without copying them), and its derivative in `gradient`, which is overwritten.
+  /// Parameters that are not finite give a loss that is not.
+  /// \throws Error (`layout_mismatch`) for parameters or a gradient of another model, (`invalid_argument`) for a row
+  /// that is not there.
+  double loss(const Parameters<Scalar>& parameters, std::span<const std::size_t> rows,
+              Parameters<Scalar>& gradient) {
+    return predictor_.loss(parameters, rows, gradient, row_loss);
+  }
+
+  /// Over all rows, without the penalty: "loss" = (minus the log-likelihood, rows) and "accuracy" = (rows whose label is
+  /// the more probable one, rows); at probability 1/2 exactly the prediction is 0. \throws Error (`layout_mismatch`)
+  [[nodiscard]] Metrics evaluate(const Parameters<Scalar>& parameters) {
+    double total = 0;
+    std::size_t correct = 0;
+    predictor_.for_each_row(parameters, [&](double z, double label) {
+      total += row_loss(z, label).value;
+      correct += (z > 0) == (label == 1) ? 1U : 0U;
+    });
+    const auto rows = static_cast<double>(num_examples());
+    Metrics metrics;
+    metrics.add("loss", total, rows);
+    metrics.add("accuracy", static_cast<double>(correct), rows);
+    return metrics;
+  }
+
+  /// At least the largest eigenvalue of the Hessian of `loss` over all rows, whatever the parameters: a quarter of a bound
+  /// for ZᵀZ / rows (Z: the features and a column of ones for the intercept), plus l2, because p (1 - p) <= 1/4 (Böhning,
+  /// Lindsay: Monotonicity of quadratic-approximation algorithms, 1988). Costs a product ZᵀZ: call it once.
+  [[nodiscard]] double curvature_bound() const { return 0.25 * predictor_.gram_bound() + predictor_.l2(); }
+
+ private:
+  static constexpr const char* name = "LogisticModel";
+
+  // log(1 + e^z) - y z = max((1-2y) z, 0) + log1p(e^-|z|) for y in {0, 1}: no term is ever large and cancelled.
+  static detail::RowLoss row_loss(double z, double label) noexcept {
+    const double wrong = label == 1 ? -z : z;  // how far z is on the wrong side
+    const double small = std::exp(-std::fabs(z));
+    const double miss = (wrong > 0 ? 1.0 : small) / (1 + small);  // the probability of the other label
+    return {(wrong > 0 ? wrong : 0.0) + std::log1p(small), label == 1 ? -miss : miss};
+  }
+
+  detail::LinearPredictor<Scalar> predictor_;
+};
+
+static_assert(BoundsCurvature<LogisticModel<double>> && BoundsCurvature<LogisticModel<float>>);
+
+}  // namespace healthai

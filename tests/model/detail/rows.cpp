@@ -1,0 +1,43 @@
+#include "healthai/model/detail/rows.hpp"
+
+#include <doctest/doctest.h>
+
+#include "model/support.hpp"
+
+using namespace healthai;
+
+TEST_CASE("numbers in messages are short and exact") {
+  CHECK(detail::number_text(2.5) == "2.5");
+  CHECK(detail::number_text(1e300) == "1e+300");
+  CHECK(detail::number_text(-0.1) == "-0.1");
+  CHECK(detail::number_text(std::numeric_limits<double>::infinity()) == "inf");
+}
+
+TEST_CASE("rows: all rows and ranges are views, batches are gathered in order") {
+  FeatureMatrix<double> x(3, 2);
+  x << 1, 2, 3, 4, 5, 6;
+  detail::Rows<double> rows(x, "Test");
+  CHECK(rows.select({}).data() == rows.all().data());
+  CHECK(rows.range(1, 2).data() == rows.all().data() + 2);
+  const std::vector<std::size_t> chosen{2, 0};
+  const auto batch = rows.select(chosen);
+  REQUIRE(batch.rows() == 2);
+  CHECK(batch(0, 0) == 5);
+  CHECK(batch(1, 1) == 2);
+  const double* const memory = batch.data();
+  const std::vector<std::size_t> one{1};
+  CHECK(rows.select(one).data() == memory);  // a smaller batch reuses the buffer
+  CHECK(rows.select(one)(0, 1) == 4);
+  const std::vector<std::size_t> beyond{3};
+  CHECK(model_test::thrown([&] { (void)rows.select(beyond); }).id == "invalid_argument");
+}
+
+TEST_CASE("gather leaves all rows where they are") {
+  const std::vector<int> values{7, 8, 9};
+  std::vector<int> scratch;
+  CHECK(detail::gather(values, {}, scratch) == values.data());
+  const std::vector<std::size_t> chosen{2, 0};
+  const int* const gathered = detail::gather(values, chosen, scratch);
+  CHECK(gathered[0] == 9);
+  CHECK(gathered[1] == 7);
+}
