@@ -1,0 +1,221 @@
+#pragma once
+
+#include <algorithm>
+#include <boost/serialization/array_wrapper.hpp>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <utility>
+
+#include "healthai/aggregation/concept.hpp"
+#include "healthai/aggregation/detail/mean_support.hpp"
+#include "healthai/aggregation/detail/weighted_sum.hpp"
+#include "healthai/core/error.hpp"
+#include "healthai/core/finite.hpp"
+#include "healthai/core/layout.hpp"
+#include "healthai/core/parameters.hpp"
+
+namespace healthai {
+
+/// The mean of the updates, weighted by number of examples: Σ w_k u_k / Σ w_k. This is the aggregation step of federated
+/// averaging (McMahan, Moore, Ramage, Hampson, Agüera y Arcas: Communication-Efficient Learning of Deep Networks from
+/// Decentralized Data, 2017, algorithm 1: w ← Σ (n_k / n) w_k).
+///
+/// Numerics. Sums are kept in double, whatever Scalar, and added in the order given; each product and each sum is
+/// rounded once (no fused multiply-add), so that one update at a time, batches, and every instruction set give the same
+/// bits. The order matters to the last bits: see ReproducibleMean where it cannot be fixed. The mean of a single update is
+/// that update: exactly for float with whole weights up to 2^29 (the product is exact), and within one unit in the last
+/// place for double and for other weights (the product and the quotient are each rounded).
+///
+/// A weight of 0 adds nothing. Products w·u beyond the range of double are an overflow even where the mean is not
+/// (ReproducibleMean takes those).
+struct WeightedMean {
+  /// The sums of one round. Memory: one double a parameter, touched only when the first update comes.
+  /// Thread safety: none; one thread at a time.
+  template <class Scalar>
+  class State {
+   public:
+    /// No updates yet. `spare`: memory for the result, such as that of a mean no longer needed; used if its layout fits.
+    explicit State(Layout layout, Parameters<Scalar> spare = {})
+        : layout_(std::move(layout)),
+          sum_(Parameters<double>::uninitialised(layout_)),
+          spare_(std::move(spare)) {}
+    State() : State(Layout()) {}  ///< of the empty layout; only a placeholder for deserialisation
+
+    /// Forgets all updates and keeps the memory of the sums, for another round with the same layout.
+    /// `spare`: as in the constructor.
+    void restart(Parameters<Scalar> spare = {}) {
+      weight_ = 0;
+      count_ = 0;
+      if (spare.layout() == layout_) spare_ = std::move(spare);
+    }
+
+    /// Adds one update. The buffer of the first is kept, to hold the result.
+    void add(Update<Scalar>&& update) {
+      const Scalar* const values = update.values.data();
+      add_terms({&values, &update.weight, 1});
+      add_weight(update.weight);
+      if (!(spare_.layout() == layout_)) spare_ = std::move(update.values);
+    }
+
+    /// Adds one update and leaves it alone.
+    void add(const Update<Scalar>& update) { add_batch({&update, 1}); }
+
+    /// Adds many updates: the same bits as adding them one by one, at about the speed of reading them.
+    void add_batch(std::span<const Update<Scalar>> updates) {
+      if (updates.empty()) return;
+      const detail::TermList<Scalar> list(updates);
+      add_terms(list.terms());
+      for (const Update<Scalar>& update : updates) add_weight(update.weight);
+    }
+
+    /// Adds the sums of another state. \throws Error (`layout_mismatch`)
+    void merge(State&& other) {
+      require_layout(layout_, other.layout_, "merging a partial weighted mean");
+      if (other.count_ == 0) return;
+      if (count_ == 0) {
+        std::swap(sum_, other.sum_);
+      } else {
+        add_values(other.sum_.span());
+      }
+      weight_ += other.weight_;
+      count_ += other.count_;
+    }
+
+    /// Adds Σ w·u and Σ w that someone else has made. \throws Error (`layout_mismatch`) for another number of parameters.
+    void add_sum(std::span<const double> weighted_sum, double weight) {
+      detail::require_sum_size(layout_, weighted_sum.size());
+      add_values(weighted_sum);
+      add_weight(weight);
+    }
+
+    /// The mean. The state is spent afterwards, but for `restart`.
+    /// \throws Error (`invalid_argument`) without updates or when all weights are zero, (`overflow`) if the sums or the mean are not finite.
+    [[nodiscard]] Parameters<Scalar> finish() { return finish({}); }
+
+    /// Adds the last updates and finishes: the same bits as `add_batch(last)` and then `finish()`. Faster for large
+    /// models, since the sums stay in cache: of memory, only the updates are read and the result is written.
+    /// \throws Error as `finish()` does
+    [[nodiscard]] Parameters<Scalar> finish(std::span<const Update<Scalar>> last) {
+      const detail::TermList<Scalar> list(last);
+      const bool fresh = count_ == 0;
+      for (const Update<Scalar>& update : last) add_weight(update.weight);
+      detail::require_mean_exists(count_, weight_);
+
+      Parameters<Scalar> mean = take_result();
+      const auto kernels = detail::weighted_sum_kernels<Scalar>();
+      alignas(64) double block[detail::weighted_sum_block];
+      for_each_block([&](std::size_t begin, std::size_t count, std::size_t next) {
+        double* sum = sum_.data() + begin;
+        if (!last.empty()) {
+          if (!fresh) std::copy_n(sum, count, block);
+          sum = block;
+          kernels.add(sum, list.terms(), begin, count, next, fresh);
+        }
+        if (!kernels.divide(mean.data() + begin, sum, weight_, count)) fail(mean, begin);
+      });
+      return mean;
+    }
+
+    /// Σ w·u so far, one double a parameter; zeros before the first update. Valid until the next change of the state.
+    [[nodiscard]] std::span<const double> weighted_sum() {
+      if (count_ == 0) std::fill_n(sum_.data(), sum_.size(), 0.0);
+      return std::as_const(sum_).span();
+    }
+    /// Σ w so far.
+    [[nodiscard]] double weight() const noexcept { return weight_; }
+    /// How many updates and sums went in, those of merged states included.
+    [[nodiscard]] std::uint64_t count() const noexcept { return count_; }
+    [[nodiscard]] const Layout& layout() const noexcept { return layout_; }
+
+    /// A partial mean travels whole, so that nothing is rounded in between.
+    /// \throws Error (`archive_corrupt`) on reading sums that are not finite or a negative weight
+    template <class Archive>
+    void serialize(Archive& archive, unsigned /*version*/) {
+      if constexpr (Archive::is_loading::value) {
+        Layout layout;
+        archive& layout;
+        if constexpr (requires { archive.require(std::size_t{}, sizeof(double)); }) {
+          archive.require(layout.size(), sizeof(double));
+        }
+        *this = State(std::move(layout));
+      } else {
+        archive& layout_;
+        static_cast<void>(weighted_sum());  // zeros if there is nothing yet
+      }
+      auto numbers = boost::serialization::make_array(sum_.data(), sum_.size());
+      archive& count_& weight_& numbers;
+      if constexpr (Archive::is_loading::value) {
+        if (!is_finite(weight_) || weight_ < 0 || !all_finite(std::as_const(sum_).span())) {
+          throw Error(
+              error::archive_corrupt,
+              "a partial weighted mean holds a sum that is not finite or a negative weight; its sender "
+              "has to check updates before adding them");
+        }
+      }
+    }
+
+   private:
+    template <class Visit>
+    void for_each_block(Visit visit) const {
+      constexpr std::size_t block = detail::weighted_sum_block;
+      for (std::size_t begin = 0; begin < layout_.size(); begin += block) {
+        const std::size_t count = (std::min)(block, layout_.size() - begin);
+        const std::size_t next = begin + count < layout_.size() ? begin + count : begin;
+        visit(begin, count, next);
+      }
+    }
+    void add_terms(const detail::Terms<Scalar>& terms) {
+      const auto kernels = detail::weighted_sum_kernels<Scalar>();
+      for_each_block([&](std::size_t begin, std::size_t count, std::size_t next) {
+        kernels.add(sum_.data() + begin, terms, begin, count, next, count_ == 0);
+      });
+    }
+    void add_values(std::span<const double> values) {
+      double* const sum = sum_.data();
+      for (std::size_t i = 0; i < values.size(); ++i) sum[i] = (count_ == 0 ? 0.0 : sum[i]) + values[i];
+    }
+    void add_weight(double weight) {
+      weight_ += weight;
+      ++count_;
+    }
+    Parameters<Scalar> take_result() {
+      if (spare_.layout() == layout_) return std::move(spare_);
+      return Parameters<Scalar>::uninitialised(layout_);
+    }
+    [[noreturn]] void fail(const Parameters<Scalar>& mean, std::size_t begin) const {
+      std::size_t i = begin;
+      while (all_finite(mean.span().subspan(i, 1))) ++i;
+      detail::mean_overflow(
+          layout_, i,
+          "the weights times the updates must fit in a double, and the mean in the parameters' "
+          "type; divide the weights by a common factor, or use ReproducibleMean");
+    }
+
+    Layout layout_;
+    Parameters<double> sum_;  // not initialised while count_ is 0
+    double weight_ = 0;
+    std::uint64_t count_ = 0;
+    Parameters<Scalar> spare_;
+  };
+
+  /// A state without updates, for parameters of this layout. \throws std::bad_alloc
+  template <class Scalar>
+  [[nodiscard]] State<Scalar> begin(const Layout& layout) const {
+    return State<Scalar>(layout);
+  }
+  /// The same, with memory for the result: that of an earlier mean, say. To get tens of megabytes afresh from the
+  /// operating system can take longer than the whole mean.
+  template <class Scalar>
+  [[nodiscard]] State<Scalar> begin(const Layout& layout, Parameters<Scalar> spare) const {
+    return State<Scalar>(layout, std::move(spare));
+  }
+
+  friend bool operator==(const WeightedMean&, const WeightedMean&) = default;
+};
+
+static_assert(AdditiveAggregator<WeightedMean, float> && AdditiveAggregator<WeightedMean, double>);
+static_assert(BatchAggregation<WeightedMean::State<float>, float>);
+
+}  // namespace healthai
