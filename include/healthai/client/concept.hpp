@@ -29,7 +29,8 @@ namespace healthai {
 /// - Not required: that it can be copied, a base class, or a Model.
 template <class C, class Scalar>
 concept Client = std::move_constructible<C> &&
-    requires(C& client, const TrainRequest<Scalar>& train, const EvaluateRequest<Scalar>& evaluate, std::stop_token stop) {
+    requires(C& client, const TrainRequest<Scalar>& train, const EvaluateRequest<Scalar>& evaluate,
+             std::stop_token stop) {
   { client.train(train, stop) } -> std::same_as<TrainReply<Scalar>>;
   { client.evaluate(evaluate, stop) } -> std::same_as<EvaluateReply>;
 };
@@ -37,7 +38,9 @@ concept Client = std::move_constructible<C> &&
 /// Which parts of a LocalObjective `client` honours: what its `honours()` says, else none.
 template <class C>
 [[nodiscard]] constexpr ObjectiveParts honoured_parts(const C& client) {
-  if constexpr (requires { { client.honours() } -> std::convertible_to<ObjectiveParts>; }) {
+  if constexpr (requires {
+                  { client.honours() } -> std::convertible_to<ObjectiveParts>;
+                }) {
     return client.honours();
   } else {
     static_cast<void>(client);

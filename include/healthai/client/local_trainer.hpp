@@ -1,6 +1,6 @@
 #pragma once
 
-#include <cmath>
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <numeric>
@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "healthai/client/concept.hpp"
+#include "healthai/client/curvature_bound.hpp"
 #include "healthai/core/random.hpp"
 #include "healthai/model/concept.hpp"
 
@@ -19,11 +20,11 @@ namespace healthai {
 
 /// How a LocalTrainer trains, unless a request's objective says otherwise.
 struct LocalTraining {
-  double learning_rate = 0.1;                ///< > 0
-  double momentum = 0;                       ///< in [0, 1); the velocity starts at zero in every round
-  double weight_decay = 0;                   ///< >= 0, added to the gradient as weight_decay * w
-  std::size_t batch_size = 0;                ///< rows a step; 0 means all rows
-  std::uint64_t local_epochs = 1;            ///< passes over the rows in a round
+  double learning_rate = 0.1;                  ///< > 0
+  double momentum = 0;                         ///< in [0, 1); the velocity starts at zero in every round
+  double weight_decay = 0;                     ///< >= 0, added to the gradient as weight_decay * w
+  std::size_t batch_size = 0;                  ///< rows a step; 0 means all rows
+  std::uint64_t local_epochs = 1;              ///< passes over the rows in a round
   std::optional<std::uint64_t> local_steps{};  ///< gradient steps in a round, instead of epochs
 };
 
@@ -44,11 +45,13 @@ class LocalTrainer {
   using Scalar = typename M::Scalar;
 
   /// \throws Error (`invalid_argument`) for a setting outside its range.
-  explicit LocalTrainer(M model, LocalTraining training = {}) : model_(std::move(model)), training_(training) {
+  explicit LocalTrainer(M model, LocalTraining training = {})
+      : model_(std::move(model)), training_(training) {
     const auto require = [](bool good, const char* what) {
       if (!good) throw Error(error::invalid_argument, std::string("local training: ") + what);
     };
-    require(is_finite(training.learning_rate) && training.learning_rate > 0, "learning_rate must be positive");
+    require(is_finite(training.learning_rate) && training.learning_rate > 0,
+            "learning_rate must be positive");
     require(training.momentum >= 0 && training.momentum < 1, "momentum must be in [0, 1)");
     require(is_finite(training.weight_decay) && training.weight_decay >= 0, "weight_decay must be >= 0");
     require(training.local_epochs > 0, "local_epochs must be at least 1");
@@ -68,9 +71,10 @@ class LocalTrainer {
     }
     const std::size_t rows = model_.num_examples();
     const std::size_t batch = training_.batch_size == 0 ? rows : (std::min)(training_.batch_size, rows);
-    if (batch == 0) throw Error(error::invalid_data, "client " + request.client.str() + " has no rows to train on");
+    if (batch == 0)
+      throw Error(error::invalid_data, "client " + request.client.str() + " has no rows to train on");
     const std::uint64_t steps_per_epoch = (rows + batch - 1) / batch;
-    const std::uint64_t steps = objective.local_steps ? *objective.local_steps
+    const std::uint64_t steps = objective.local_steps   ? *objective.local_steps
                                 : training_.local_steps ? *training_.local_steps
                                                         : training_.local_epochs * steps_per_epoch;
     const auto rate = static_cast<Scalar>(objective.learning_rate.value_or(training_.learning_rate));
@@ -87,7 +91,8 @@ class LocalTrainer {
         reply.partial = true;
         break;
       }
-      const std::span<const std::size_t> chosen = next_batch(reply.local_steps % steps_per_epoch, batch, stream);
+      const std::span<const std::size_t> chosen =
+          next_batch(reply.local_steps % steps_per_epoch, batch, stream);
       const auto count = static_cast<double>(chosen.empty() ? rows : chosen.size());
       loss_sum += count * static_cast<double>(model_.loss(local, chosen, gradient_));
       loss_rows += count;
@@ -96,14 +101,21 @@ class LocalTrainer {
     local.flat() -= global.flat();
     reply.update = std::move(local);
     reply.num_examples = static_cast<double>(rows);
-    if (loss_rows > 0) reply.metrics.add("loss", loss_sum * static_cast<double>(rows) / loss_rows, reply.num_examples);
+    if (loss_rows > 0)
+      reply.metrics.add("loss", loss_sum * static_cast<double>(rows) / loss_rows, reply.num_examples);
     return reply;
   }
 
   /// The model's own metrics over all rows. \throws Error (`layout_mismatch`)
   [[nodiscard]] EvaluateReply evaluate(const EvaluateRequest<Scalar>& request, std::stop_token /*stop*/) {
-    require_layout(model_.layout(), request->parameters.layout(), "the request to client " + request.client.str());
+    require_layout(model_.layout(), request->parameters.layout(),
+                   "the request to client " + request.client.str());
     return {static_cast<double>(model_.num_examples()), model_.evaluate(request->parameters)};
+  }
+
+  /// What CurvatureBound asks.
+  [[nodiscard]] CurvatureReply curvature() const requires BoundsCurvature<M> {
+    return {static_cast<double>(model_.num_examples()), static_cast<double>(model_.curvature_bound())};
   }
 
  private:
@@ -120,8 +132,8 @@ class LocalTrainer {
     return std::span<const std::size_t>(order_).subspan(begin, (std::min)(batch, rows - begin));
   }
 
-  void step(Parameters<Scalar>& local, const Parameters<Scalar>& global, const LocalObjective<Scalar>& objective,
-            Scalar rate) {
+  void step(Parameters<Scalar>& local, const Parameters<Scalar>& global,
+            const LocalObjective<Scalar>& objective, Scalar rate) {
     auto gradient = gradient_.flat();
     // Terms that are zero are left out rather than added, so that FedProx with mu = 0 is FedAvg bit for bit.
     if (objective.proximal_mu != 0) {

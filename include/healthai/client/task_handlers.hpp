@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "healthai/client/concept.hpp"
+#include "healthai/client/curvature_bound.hpp"
 #include "healthai/core/task.hpp"
 #include "healthai/serialization/archive.hpp"
 
@@ -25,7 +26,9 @@ struct ArchiveArchetype {
   using is_loading = std::false_type;
 };
 template <class C>
-concept HasState = requires(C& client, ArchiveArchetype& archive) { client.serialize(archive, 0U); };
+concept HasState = requires(C& client, ArchiveArchetype& archive) {
+  client.serialize(archive, 0U);
+};
 
 /// The address of a variable of its own for every type: identity of a type without RTTI.
 template <class T>
@@ -43,18 +46,26 @@ class TaskHandlers {
  public:
   TaskHandlers() = default;
 
-  /// Offers `train` and `evaluate` of a Client, for float, for double or for both, as the class has them.
+  /// Offers `train` and `evaluate` of a Client, for float, for double or for both, as the class has them; and
+  /// CurvatureBound if it can answer that.
   template <class C>
   [[nodiscard]] static TaskHandlers of(C client) {
-    static_assert(Client<C, double> || Client<C, float>,
-                  "healthai: this class is not a Client. It needs `TrainReply<double> train(const TrainRequest<double>&, "
-                  "std::stop_token)` and `EvaluateReply evaluate(const EvaluateRequest<double>&, std::stop_token)` "
-                  "(or the same for float); see docs/how-to-write-a-client.md");
+    static_assert(
+        Client<C, double> || Client<C, float>,
+        "healthai: this class is not a Client. It needs `TrainReply<double> train(const "
+        "TrainRequest<double>&, "
+        "std::stop_token)` and `EvaluateReply evaluate(const EvaluateRequest<double>&, std::stop_token)` "
+        "(or the same for float); see docs/how-to-write-a-client.md");
     TaskHandlers handlers;
     if constexpr (Client<C, double> || Client<C, float>) {
       auto shared = std::make_shared<C>(std::move(client));
       if constexpr (Client<C, double>) handlers.template offer_training<double>(shared);
       if constexpr (Client<C, float>) handlers.template offer_training<float>(shared);
+      if constexpr (BoundsItsCurvature<C>) {
+        handlers.offer<CurvatureBound>([shared](const Request<CurvatureBound::Broadcast>&, std::stop_token) {
+          return shared->curvature();
+        });
+      }
       if constexpr (detail::HasState<C>) {
         handlers.save_ = [shared] { return to_bytes(*shared); };
         handlers.restore_ = [shared](std::span<const std::byte> bytes) {
@@ -71,15 +82,17 @@ class TaskHandlers {
   /// Offers task T: `handler(const Request<T::Broadcast>&, std::stop_token) -> T::Reply`. Replaces an earlier one.
   template <Task T, class Handler>
   TaskHandlers& offer(Handler handler) {
-    static_assert(std::is_invocable_r_v<typename T::Reply, Handler&, const Request<typename T::Broadcast>&, std::stop_token>,
-                  "healthai: a handler for task T is called as handler(const Request<T::Broadcast>&, std::stop_token) "
-                  "and returns T::Reply");
+    static_assert(
+        std::is_invocable_r_v<typename T::Reply, Handler&, const Request<typename T::Broadcast>&,
+                              std::stop_token>,
+        "healthai: a handler for task T is called as handler(const Request<T::Broadcast>&, std::stop_token) "
+        "and returns T::Reply");
     remove<T>();
     handlers_.push_back({T::name, &detail::type_tag<T>,
-                         [handler = std::make_shared<Handler>(std::move(handler))](const void* request, void* reply,
-                                                                                    std::stop_token stop) {
-                           *static_cast<typename T::Reply*>(reply) =
-                               (*handler)(*static_cast<const Request<typename T::Broadcast>*>(request), std::move(stop));
+                         [handler = std::make_shared<Handler>(std::move(handler))](
+                             const void* request, void* reply, std::stop_token stop) {
+                           *static_cast<typename T::Reply*>(reply) = (*handler)(
+                               *static_cast<const Request<typename T::Broadcast>*>(request), std::move(stop));
                          }});
     return *this;
   }
@@ -91,14 +104,15 @@ class TaskHandlers {
 
   /// Runs the handler for T. \throws Error (`unsupported_task`), and whatever the handler throws.
   template <Task T>
-  [[nodiscard]] typename T::Reply handle(const Request<typename T::Broadcast>& request, std::stop_token stop) const {
+  [[nodiscard]] typename T::Reply handle(const Request<typename T::Broadcast>& request,
+                                         std::stop_token stop) const {
     const Handler* handler = find(T::name, &detail::type_tag<T>);
     if (handler == nullptr) {
       std::string offered;
       for (const Handler& h : handlers_) offered += (offered.empty() ? "" : ", ") + std::string(h.task);
       throw Error(error::unsupported_task, "client " + request.client.str() + " does not offer the task " +
-                                               std::string(T::name) + "; it offers: " +
-                                               (offered.empty() ? "nothing" : offered));
+                                               std::string(T::name) +
+                                               "; it offers: " + (offered.empty() ? "nothing" : offered));
     }
     typename T::Reply reply;
     handler->call(&request, &reply, std::move(stop));
@@ -138,9 +152,10 @@ class TaskHandlers {
     offer<Train<Scalar>>([client](const TrainRequest<Scalar>& request, std::stop_token stop) {
       const std::string missing = honoured_parts(*client).missing(request->objective.needs());
       if (!missing.empty()) {
-        throw Error(error::refused, "client " + request.client.str() + " does not honour: " + missing +
-                                        ". Its class says so in honours(); use a strategy that needs less, or teach "
-                                        "its training code that part of the objective");
+        throw Error(error::refused,
+                    "client " + request.client.str() + " does not honour: " + missing +
+                        ". Its class says so in honours(); use a strategy that needs less, or teach "
+                        "its training code that part of the objective");
       }
       return client->train(request, std::move(stop));
     });

@@ -14,8 +14,8 @@ namespace healthai {
 template <class Aggregator, class Scalar>
 struct PartialAggregate {
   using State = typename Aggregator::template State<Scalar>;
-  std::vector<State> states{};           ///< one a vector, in the Summand's order; empty while nobody has contributed
-  double weight = 0;                     ///< sum of the Summands' weights
+  std::vector<State> states{};  ///< one a vector, in the Summand's order; empty while nobody has contributed
+  double weight = 0;            ///< sum of the Summands' weights
   std::vector<SummandScalar> scalars{};  ///< sums, by name
   std::vector<ClientId> contributors{};  ///< whose Summands are in it
   std::vector<Failure> failures{};       ///< who was asked and is not in it

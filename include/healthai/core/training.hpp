@@ -80,7 +80,9 @@ struct Train {
     return sum;
   }
   /// Bytes of parameters that a broadcast or a reply carries, for reports and for bounding memory.
-  [[nodiscard]] static std::size_t bytes(const Broadcast& broadcast) noexcept { return broadcast.parameters.size_bytes(); }
+  [[nodiscard]] static std::size_t bytes(const Broadcast& broadcast) noexcept {
+    return broadcast.parameters.size_bytes();
+  }
   [[nodiscard]] static std::size_t bytes(const Reply& reply) noexcept { return reply.update.size_bytes(); }
 };
 
@@ -125,7 +127,9 @@ struct Evaluate {
     }
     return sum;
   }
-  [[nodiscard]] static std::size_t bytes(const Broadcast& broadcast) noexcept { return broadcast.parameters.size_bytes(); }
+  [[nodiscard]] static std::size_t bytes(const Broadcast& broadcast) noexcept {
+    return broadcast.parameters.size_bytes();
+  }
   [[nodiscard]] static std::size_t bytes(const Reply& /*reply*/) noexcept { return 0; }
 };
 

@@ -14,8 +14,8 @@
 #include "healthai/core/client_id.hpp"
 #include "healthai/core/error.hpp"
 #include "healthai/core/parameters.hpp"
-#include "healthai/server/outcome.hpp"
 #include "healthai/serialization/sealed_file.hpp"
+#include "healthai/server/outcome.hpp"
 
 namespace healthai {
 
@@ -41,7 +41,7 @@ struct Checkpoint {
   std::uint64_t completed_rounds = 0;
   Parameters<Scalar> parameters{};
   typename StrategyType::template State<Scalar> state{};
-  std::optional<double> last_update_norm{};       ///< of the last round that changed the parameters
+  std::optional<double> last_update_norm{};  ///< of the last round that changed the parameters
   std::optional<BestModel<Scalar>> best{};
   std::uint64_t evaluations_without_improvement = 0;
   std::vector<ClientId> evaluation_cohort{};
@@ -53,12 +53,12 @@ struct Checkpoint {
     archive& strategy& scalar& seed& run;
     if constexpr (Archive::is_loading::value) {  // before what follows is read as something that it is not
       if (scalar != expected_scalar) {
-        throw Error(error::checkpoint_mismatch,
-                    "the checkpoint holds parameters of type " + scalar + ", this program uses " + expected_scalar);
+        throw Error(error::checkpoint_mismatch, "the checkpoint holds parameters of type " + scalar +
+                                                    ", this program uses " + expected_scalar);
       }
       if (!strategy.starts_with(std::string(StrategyType::name) + "(")) {
-        throw Error(error::checkpoint_mismatch, "the checkpoint is of a run with " + strategy + ", this program runs " +
-                                                    std::string(StrategyType::name));
+        throw Error(error::checkpoint_mismatch, "the checkpoint is of a run with " + strategy +
+                                                    ", this program runs " + std::string(StrategyType::name));
       }
     }
     archive& completed_rounds& parameters& state& last_update_norm& best& evaluations_without_improvement&
@@ -74,14 +74,17 @@ struct Checkpoint {
   ///   or model.
   void read(const std::string& path, const Layout& layout) {
     auto loaded = read_sealed_file<Checkpoint>(path, file_kind);
-    const auto require = [&path](bool same, const std::string& what, const std::string& theirs, const std::string& ours) {
+    const auto require = [&path](bool same, const std::string& what, const std::string& theirs,
+                                 const std::string& ours) {
       if (same) return;
-      throw Error(error::checkpoint_mismatch, path + " is of a run with the " + what + " " + theirs + ", this one has " +
-                                                  ours + "; use that one, or another checkpoint file");
+      throw Error(error::checkpoint_mismatch, path + " is of a run with the " + what + " " + theirs +
+                                                  ", this one has " + ours +
+                                                  "; use that one, or another checkpoint file");
     };
     require(loaded.strategy == strategy, "strategy", loaded.strategy, strategy);
     require(loaded.seed == seed, "seed", std::to_string(loaded.seed), std::to_string(seed));
-    require(loaded.parameters.layout() == layout, "layout", loaded.parameters.layout().describe(), layout.describe());
+    require(loaded.parameters.layout() == layout, "layout", loaded.parameters.layout().describe(),
+            layout.describe());
     *this = std::move(loaded);
   }
 };

@@ -56,12 +56,14 @@ class Federation {
   static_assert(Strategy<StrategyType, Scalar>,
                 "healthai: the first argument of Federation is not a Strategy: see the list of members in "
                 "strategy/concept.hpp and docs/how-to-write-a-strategy.md");
-  static_assert(shows_replies || SummingTransport<TransportType, Train<Scalar>>,
-                "healthai: the second argument of Federation is neither a Transport nor a SummingTransport: see "
-                "transport/concept.hpp and docs/how-to-write-a-transport.md");
-  static_assert(shows_replies || AdditiveAggregator<Aggregator, Scalar>,
-                "healthai: this transport can sum updates and cannot show them, and this aggregator needs to see each "
-                "one. Use an additive aggregator such as WeightedMean, or a transport that shows replies");
+  static_assert(
+      shows_replies || SummingTransport<TransportType, Train<Scalar>>,
+      "healthai: the second argument of Federation is neither a Transport nor a SummingTransport: see "
+      "transport/concept.hpp and docs/how-to-write-a-transport.md");
+  static_assert(
+      shows_replies || AdditiveAggregator<Aggregator, Scalar>,
+      "healthai: this transport can sum updates and cannot show them, and this aggregator needs to see each "
+      "one. Use an additive aggregator such as WeightedMean, or a transport that shows replies");
 
  public:
   using State = typename StrategyType::template State<Scalar>;
@@ -102,8 +104,9 @@ class Federation {
         transport_->restore_client_states(current_.client_states);
       }
     } else {
-      current_.run = Stream(static_cast<std::uint64_t>(std::chrono::system_clock::now().time_since_epoch().count()),
-                            Purpose::run_id)();
+      current_.run =
+          Stream(static_cast<std::uint64_t>(std::chrono::system_clock::now().time_since_epoch().count()),
+                 Purpose::run_id)();
       current_.parameters = initial;
       current_.state = strategy_.template init<Scalar>(initial.layout());
       current_.evaluation_cohort = options_.evaluation.clients;
@@ -147,10 +150,12 @@ class Federation {
   }
   /// \copydoc run
   template <class... Observers>
-  [[nodiscard]] Outcome<Scalar> run(const Parameters<Scalar>& initial, std::stop_token stop, Observers&&... observers) {
-    static_assert((Observer<std::remove_reference_t<Observers>> && ...),
-                  "healthai: an observer of Federation::run has none of the hooks on_start, on_round and on_end and "
-                  "cannot be called with a const RoundReport&; see server/observer.hpp");
+  [[nodiscard]] Outcome<Scalar> run(const Parameters<Scalar>& initial, std::stop_token stop,
+                                    Observers&&... observers) {
+    static_assert(
+        (Observer<std::remove_reference_t<Observers>> && ...),
+        "healthai: an observer of Federation::run has none of the hooks on_start, on_round and on_end and "
+        "cannot be called with a const RoundReport&; see server/observer.hpp");
     const auto began = Clock::now();
     const auto seconds = [began] { return std::chrono::duration<double>(Clock::now() - began).count(); };
     start(initial);
@@ -170,14 +175,16 @@ class Federation {
       reason = ended();
       if (options_.keep_history) outcome.history.push_back(std::move(report));
     }
-    if (!options_.checkpoint.empty() && current_.completed_rounds % options_.checkpoint_every != 0) write_checkpoint();
+    if (!options_.checkpoint.empty() && current_.completed_rounds % options_.checkpoint_every != 0)
+      write_checkpoint();
     outcome.reason = *reason;
     if (outcome.reason != StopReason::below_quorum) outcome.message.clear();
     outcome.parameters = current_.parameters;
     outcome.best = current_.best;
     outcome.completed_rounds = current_.completed_rounds;
     outcome.seconds = seconds();
-    (detail::notify_end(observers, RunEnd{outcome.reason, outcome.completed_rounds, outcome.seconds}, errors), ...);
+    (detail::notify_end(observers, RunEnd{outcome.reason, outcome.completed_rounds, outcome.seconds}, errors),
+     ...);
     outcome.observer_errors = std::move(errors);
     return outcome;
   }
@@ -185,10 +192,12 @@ class Federation {
   /// Why the run is over, or nothing while it is not.
   [[nodiscard]] std::optional<StopReason> ended() const {
     if (failed_rounds_ >= options_.max_failed_rounds) return StopReason::below_quorum;
-    if (options_.tolerance && current_.last_update_norm && *current_.last_update_norm <= *options_.tolerance) {
+    if (options_.tolerance && current_.last_update_norm &&
+        *current_.last_update_norm <= *options_.tolerance) {
       return StopReason::converged;
     }
-    if (options_.early_stopping && current_.evaluations_without_improvement >= options_.early_stopping->patience) {
+    if (options_.early_stopping &&
+        current_.evaluations_without_improvement >= options_.early_stopping->patience) {
       return StopReason::early_stopping;
     }
     if (current_.completed_rounds >= options_.rounds) return StopReason::all_rounds;
@@ -204,8 +213,12 @@ class Federation {
 
  private:
   [[nodiscard]] RunStart start_of_run() const {
-    return {std::string(StrategyType::name), current_.run,           current_.seed,
-            options_.rounds,                 current_.completed_rounds, current_.parameters.size(),
+    return {std::string(StrategyType::name),
+            current_.run,
+            current_.seed,
+            options_.rounds,
+            current_.completed_rounds,
+            current_.parameters.size(),
             transport_->clients()};
   }
 
@@ -228,8 +241,9 @@ class Federation {
       detail::Fold<Aggregator, Scalar> fold(strategy_.aggregator, layout);
       auto failures = detail::gather<Train<Scalar>>(
           *transport_, report.selected, std::move(broadcast),
-          {options_.deadline, StrategyType::accepts_partial_work ? options_.grace : std::chrono::milliseconds{0}}, stop,
-          [&](const ClientId& client, TrainReply<Scalar> reply) -> std::optional<Failure> {
+          {options_.deadline,
+           StrategyType::accepts_partial_work ? options_.grace : std::chrono::milliseconds{0}},
+          stop, [&](const ClientId& client, TrainReply<Scalar> reply) -> std::optional<Failure> {
             auto wrong = detail::check_reply(client, reply, layout, StrategyType::accepts_partial_work);
             if (!wrong) fold.add(client, std::move(reply));
             return wrong;
@@ -238,8 +252,8 @@ class Federation {
       std::tie(aggregate, report.metrics) = fold.finish();
       aggregate.failures = std::move(*failures);
     } else {
-      aggregate = transport_->template sum<Train<Scalar>>(strategy_.aggregator, report.selected, std::move(broadcast),
-                                                          deadline());
+      aggregate = transport_->template sum<Train<Scalar>>(strategy_.aggregator, report.selected,
+                                                          std::move(broadcast), deadline());
       report.metrics = metrics_of(aggregate.scalars);
     }
     report.participants = std::move(aggregate.contributors);
@@ -256,9 +270,11 @@ class Federation {
   /// From the aggregate to the next parameters, or to the reason why there are none.
   void apply(RoundReport& report, PartialAggregate<Aggregator, Scalar>& aggregate) {
     if (report.participants.size() < options_.quorum) {
-      report.error = "round " + std::to_string(report.round) + ": " + std::to_string(report.participants.size()) + " of " +
-                     std::to_string(report.selected.size()) + " clients gave a usable update, but the quorum is " +
-                     std::to_string(options_.quorum) + "; the model is unchanged";
+      report.error = "round " + std::to_string(report.round) + ": " +
+                     std::to_string(report.participants.size()) + " of " +
+                     std::to_string(report.selected.size()) +
+                     " clients gave a usable update, but the quorum is " + std::to_string(options_.quorum) +
+                     "; the model is unchanged";
       for (const Failure& failure : report.failures) report.error += "; " + failure.message;
       ++failed_rounds_;
       return;
@@ -269,7 +285,8 @@ class Federation {
       State state = current_.state;
       strategy_.apply(state, next, update);
       if (!all_finite<Scalar>(next.span())) {
-        throw Error(error::not_finite, "the strategy's step makes parameters that are not finite; try a smaller rate");
+        throw Error(error::not_finite,
+                    "the strategy's step makes parameters that are not finite; try a smaller rate");
       }
       report.update_norm = (next.flat() - current_.parameters.flat()).template cast<double>().stableNorm();
       current_.parameters = std::move(next);
@@ -278,7 +295,8 @@ class Federation {
       report.updated = true;
       failed_rounds_ = 0;
     } catch (const Error& e) {
-      report.error = "round " + std::to_string(report.round) + ": no aggregate, the model is unchanged: " + e.what();
+      report.error =
+          "round " + std::to_string(report.round) + ": no aggregate, the model is unchanged: " + e.what();
       ++failed_rounds_;
     }
   }
@@ -306,8 +324,8 @@ class Federation {
         if (!failures) return false;
         result.failures = std::move(*failures);
       } else {
-        auto sums = transport_->template sum<Evaluate<Scalar>>(strategy_.aggregator, current_.evaluation_cohort,
-                                                               std::move(broadcast), deadline());
+        auto sums = transport_->template sum<Evaluate<Scalar>>(
+            strategy_.aggregator, current_.evaluation_cohort, std::move(broadcast), deadline());
         result.clients = metrics_of(sums.scalars);
         result.participants = std::move(sums.contributors);
         result.failures = std::move(sums.failures);
@@ -327,8 +345,9 @@ class Federation {
     if (result.quorum) value = result.clients.find(watch.metric);
     if (!value) value = result.central.find(watch.metric);
     if (!value || !is_finite(*value)) return;
-    const double gain = !current_.best ? std::numeric_limits<double>::max()
-                                       : (watch.maximise ? *value - current_.best->value : current_.best->value - *value);
+    const double gain =
+        !current_.best ? std::numeric_limits<double>::max()
+                       : (watch.maximise ? *value - current_.best->value : current_.best->value - *value);
     if (gain > watch.min_delta) {
       current_.best = BestModel<Scalar>{round, *value, current_.parameters};
       current_.evaluations_without_improvement = 0;
@@ -338,7 +357,8 @@ class Federation {
   }
 
   void write_checkpoint() {
-    if constexpr (requires { transport_->client_states(); }) current_.client_states = transport_->client_states();
+    if constexpr (requires { transport_->client_states(); })
+      current_.client_states = transport_->client_states();
     current_.write(options_.checkpoint);
   }
 

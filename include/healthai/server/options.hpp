@@ -23,17 +23,18 @@ struct EvaluationOptions {
 /// Ends a run when an evaluated metric has not improved for a while. The clients' metric is used, or else the central one.
 struct EarlyStopping {
   std::string metric = "loss";
-  bool maximise = false;        ///< whether larger is better
-  double min_delta = 0;         ///< an improvement is one by more than this
-  std::uint64_t patience = 10;  ///< evaluations in a row without improvement that end the run; ones below quorum do not count
+  bool maximise = false;  ///< whether larger is better
+  double min_delta = 0;   ///< an improvement is one by more than this
+  std::uint64_t patience =
+      10;  ///< evaluations in a row without improvement that end the run; ones below quorum do not count
 };
 
 /// How a Federation runs. Every field has a working default.
 struct FederationOptions {
-  std::uint64_t rounds = 10;   ///< the most rounds
-  std::uint64_t seed = 0;      ///< all randomness derives from it
+  std::uint64_t rounds = 10;  ///< the most rounds
+  std::uint64_t seed = 0;     ///< all randomness derives from it
   ClientSelection selection{AllClients{}};
-  std::size_t quorum = 1;      ///< fewer usable replies than this, and the model stays as it was
+  std::size_t quorum = 1;  ///< fewer usable replies than this, and the model stays as it was
 
   /// How long clients may train; none: as long as they like. Then they are asked to stop, and a strategy that accepts
   /// partial work waits `grace` longer for what they have.

@@ -26,14 +26,14 @@ struct BestModel {
 /// What a run leaves behind.
 template <class Scalar>
 struct Outcome {
-  Parameters<Scalar> parameters{};                ///< the global parameters after the last round
-  std::optional<BestModel<Scalar>> best{};        ///< with early stopping: the best that was evaluated
+  Parameters<Scalar> parameters{};          ///< the global parameters after the last round
+  std::optional<BestModel<Scalar>> best{};  ///< with early stopping: the best that was evaluated
   StopReason reason = StopReason::all_rounds;
-  std::string message{};                          ///< for below_quorum: who failed and why
-  std::uint64_t completed_rounds = 0;             ///< including those before a resume
+  std::string message{};               ///< for below_quorum: who failed and why
+  std::uint64_t completed_rounds = 0;  ///< including those before a resume
   double seconds = 0;
-  std::vector<RoundReport> history{};             ///< the rounds of this process
-  std::vector<std::string> observer_errors{};     ///< observers that threw at the end
+  std::vector<RoundReport> history{};          ///< the rounds of this process
+  std::vector<std::string> observer_errors{};  ///< observers that threw at the end
 
   [[nodiscard]] bool converged() const noexcept { return reason == StopReason::converged; }
 };

@@ -38,12 +38,14 @@ using ClientSelection = std::variant<AllClients, FractionOfClients, PoissonSampl
 inline void validate(const ClientSelection& selection) {
   const auto require_share = [](double share, const char* name) {
     if (!is_finite(share) || share <= 0 || share > 1) {
-      throw Error(error::invalid_argument, std::string(name) + " must be in (0, 1], but is " + number_text(share));
+      throw Error(error::invalid_argument,
+                  std::string(name) + " must be in (0, 1], but is " + number_text(share));
     }
   };
   if (const auto* fraction = std::get_if<FractionOfClients>(&selection)) {
     require_share(fraction->fraction, "client selection: fraction");
-    if (fraction->minimum == 0) throw Error(error::invalid_argument, "client selection: minimum must be at least 1");
+    if (fraction->minimum == 0)
+      throw Error(error::invalid_argument, "client selection: minimum must be at least 1");
   }
   if (const auto* poisson = std::get_if<PoissonSampling>(&selection)) {
     require_share(poisson->probability, "client selection: probability");
@@ -52,8 +54,9 @@ inline void validate(const ClientSelection& selection) {
 
 /// Chooses among `clients`; the result is in the order of their ids. Each client's fate depends on its own random stream
 /// (seed, client_selection, round, client): who else is there changes nobody's numbers.
-[[nodiscard]] inline std::vector<ClientId> select_clients(const ClientSelection& selection, std::vector<ClientId> clients,
-                                                          std::uint64_t seed, std::uint64_t round) {
+[[nodiscard]] inline std::vector<ClientId> select_clients(const ClientSelection& selection,
+                                                          std::vector<ClientId> clients, std::uint64_t seed,
+                                                          std::uint64_t round) {
   std::sort(clients.begin(), clients.end());
   const auto stream = [seed, round](const ClientId& client) {
     return Stream(seed, Purpose::client_selection, round, client.str());
@@ -65,7 +68,8 @@ inline void validate(const ClientSelection& selection) {
     });
   }
   if (const auto* fraction = std::get_if<FractionOfClients>(&selection)) {
-    const auto share = static_cast<std::size_t>(std::llround(fraction->fraction * static_cast<double>(clients.size())));
+    const auto share =
+        static_cast<std::size_t>(std::llround(fraction->fraction * static_cast<double>(clients.size())));
     const std::size_t count = (std::min)((std::max)(share, fraction->minimum), clients.size());
     std::vector<std::pair<std::uint64_t, ClientId>> drawn;
     drawn.reserve(clients.size());

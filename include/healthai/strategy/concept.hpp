@@ -36,8 +36,8 @@ struct Stateless {
 /// - Thread safety: none needed. Not required: virtual functions, or knowing how clients train.
 template <class S, class Scalar>
 concept Strategy = std::copy_constructible<S> &&
-    requires(const S& strategy, typename S::template State<Scalar>& state, const Layout& layout, std::uint64_t round,
-             Parameters<Scalar>& parameters, const Parameters<Scalar>& update) {
+    requires(const S& strategy, typename S::template State<Scalar>& state, const Layout& layout,
+             std::uint64_t round, Parameters<Scalar>& parameters, const Parameters<Scalar>& update) {
   { S::name } -> std::convertible_to<std::string_view>;
   { strategy.describe() } -> std::convertible_to<std::string>;
   { S::accepts_partial_work } -> std::convertible_to<bool>;

@@ -44,11 +44,13 @@ struct BasicFedAvg {
     return {};
   }
   template <class Scalar>
-  [[nodiscard]] LocalObjective<Scalar> configure(const Stateless<Scalar>& /*state*/, std::uint64_t /*round*/) const {
+  [[nodiscard]] LocalObjective<Scalar> configure(const Stateless<Scalar>& /*state*/,
+                                                 std::uint64_t /*round*/) const {
     return {};
   }
   template <class Scalar>
-  void apply(Stateless<Scalar>& /*state*/, Parameters<Scalar>& parameters, const Parameters<Scalar>& update) const {
+  void apply(Stateless<Scalar>& /*state*/, Parameters<Scalar>& parameters,
+             const Parameters<Scalar>& update) const {
     if (server_learning_rate == 1) {
       parameters.flat() += update.flat();
     } else {

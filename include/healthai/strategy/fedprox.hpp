@@ -25,7 +25,8 @@ struct BasicFedProx {
   using State = Stateless<Scalar>;
 
   [[nodiscard]] std::string describe() const {
-    return "FedProx(mu=" + number_text(mu) + ",server_learning_rate=" + number_text(server_learning_rate) + ")";
+    return "FedProx(mu=" + number_text(mu) + ",server_learning_rate=" + number_text(server_learning_rate) +
+           ")";
   }
   void validate() const {
     if (!is_finite(mu) || mu < 0) {
@@ -38,13 +39,15 @@ struct BasicFedProx {
     return averaging().template init<Scalar>(layout);
   }
   template <class Scalar>
-  [[nodiscard]] LocalObjective<Scalar> configure(const Stateless<Scalar>& /*state*/, std::uint64_t /*round*/) const {
+  [[nodiscard]] LocalObjective<Scalar> configure(const Stateless<Scalar>& /*state*/,
+                                                 std::uint64_t /*round*/) const {
     LocalObjective<Scalar> objective;
     objective.proximal_mu = mu;
     return objective;
   }
   template <class Scalar>
-  void apply(Stateless<Scalar>& state, Parameters<Scalar>& parameters, const Parameters<Scalar>& update) const {
+  void apply(Stateless<Scalar>& state, Parameters<Scalar>& parameters,
+             const Parameters<Scalar>& update) const {
     averaging().apply(state, parameters, update);
   }
 

@@ -52,8 +52,9 @@ struct Traffic {
 /// - `traffic()`: bytes so far.
 /// - Thread safety: none; a transport is driven by one thread. Not required: more than one round at a time.
 template <class C, class T>
-concept Transport = Task<T> && requires(C& transport, std::span<const ClientId> ids,
-                                        std::shared_ptr<const typename T::Broadcast> broadcast, Deadline deadline) {
+concept Transport = Task<T> &&
+    requires(C& transport, std::span<const ClientId> ids,
+             std::shared_ptr<const typename T::Broadcast> broadcast, Deadline deadline) {
   { transport.clients() } -> std::same_as<std::vector<ClientId>>;
   { transport.template send<T>(ids, broadcast) } -> std::same_as<std::vector<RequestId>>;
   { transport.template next<T>(deadline) } -> std::same_as<std::optional<Delivery<T>>>;
@@ -86,7 +87,7 @@ concept SummingTransport = AdditiveTask<T> &&
   { transport.traffic() } -> std::same_as<Traffic>;
   {
     transport.template sum<T>(aggregator, ids, broadcast, deadline)
-  } -> std::same_as<PartialAggregate<detail::AnyAdditiveAggregator, typename T::Scalar>>;
+    } -> std::same_as<PartialAggregate<detail::AnyAdditiveAggregator, typename T::Scalar>>;
 };
 
 }  // namespace healthai

@@ -86,7 +86,8 @@ class InProcess {
   }
 
   template <Task T>
-  std::vector<RequestId> send(std::span<const ClientId> ids, std::shared_ptr<const typename T::Broadcast> broadcast) {
+  std::vector<RequestId> send(std::span<const ClientId> ids,
+                              std::shared_ptr<const typename T::Broadcast> broadcast) {
     std::vector<RequestId> requests;
     requests.reserve(ids.size());
     const std::size_t bytes = T::bytes(*broadcast);
@@ -95,8 +96,9 @@ class InProcess {
       traffic_.sent += bytes;
       const auto found = hosted_.find(id);
       requests.push_back(next_request_);
-      queue_->push(std::make_shared<detail::InProcessJob<T>>(
-          next_request_++, found == hosted_.end() ? nullptr : found->second, Request<typename T::Broadcast>{broadcast, id}));
+      queue_->push(std::make_shared<detail::InProcessJob<T>>(next_request_++,
+                                                             found == hosted_.end() ? nullptr : found->second,
+                                                             Request<typename T::Broadcast>{broadcast, id}));
     }
     lend_threads(ids.size());
     return requests;
@@ -148,7 +150,8 @@ class InProcess {
     for (const auto& [id, bytes] : states) {
       const auto found = hosted_.find(id);
       if (found == hosted_.end()) {
-        throw Error(error::unknown_name, "the checkpoint holds the state of client " + id.str() + ", which is not here");
+        throw Error(error::unknown_name,
+                    "the checkpoint holds the state of client " + id.str() + ", which is not here");
       }
       found->second->handlers.restore(bytes);
       found->second->committed = bytes;

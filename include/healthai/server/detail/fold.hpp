@@ -30,10 +30,12 @@ template <class Scalar>
                                            " local steps; the strategy only takes finished work");
   }
   if (!is_finite(reply.num_examples) || reply.num_examples <= 0) {
-    return reject(error::invalid_reply, "says that it trained on " + std::to_string(reply.num_examples) + " rows");
+    return reject(error::invalid_reply,
+                  "says that it trained on " + std::to_string(reply.num_examples) + " rows");
   }
   if (!all_finite(reply.update.span())) {
-    return reject(error::not_finite, "sent an update that holds NaN or infinity; try a smaller learning rate there");
+    return reject(error::not_finite,
+                  "sent an update that holds NaN or infinity; try a smaller learning rate there");
   }
   if (!reply.metrics.all_finite()) {
     return reject(error::not_finite, "sent a metric that is NaN or infinite");
@@ -67,7 +69,8 @@ class Fold {
   /// At most 16 updates wait, and 64 MiB of them.
   [[nodiscard]] std::size_t batch() const noexcept {
     constexpr std::size_t memory = std::size_t{64} << 20U;
-    return std::clamp<std::size_t>(memory / (std::max)(layout_.size() * sizeof(Scalar), std::size_t{1}), 1, 16);
+    return std::clamp<std::size_t>(memory / (std::max)(layout_.size() * sizeof(Scalar), std::size_t{1}), 1,
+                                   16);
   }
   void flush() {
     if (waiting_.empty()) return;

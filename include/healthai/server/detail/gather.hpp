@@ -24,9 +24,10 @@ struct Patience {
 /// \return everyone whose reply was not used, in client-id order; nothing if `stop` was requested meanwhile, which abandons
 ///   the round.
 template <Task T, class TransportType, class Use>
-[[nodiscard]] std::optional<std::vector<Failure>> gather(TransportType& transport, std::span<const ClientId> ids,
-                                                         std::shared_ptr<const typename T::Broadcast> broadcast,
-                                                         const Patience& patience, const std::stop_token& stop, Use use) {
+[[nodiscard]] std::optional<std::vector<Failure>> gather(
+    TransportType& transport, std::span<const ClientId> ids,
+    std::shared_ptr<const typename T::Broadcast> broadcast, const Patience& patience,
+    const std::stop_token& stop, Use use) {
   constexpr std::chrono::milliseconds look_at_stop_token{20};
   std::vector<Failure> failures;
   std::size_t outstanding = transport.template send<T>(ids, std::move(broadcast)).size();
@@ -37,12 +38,14 @@ template <Task T, class TransportType, class Use>
       static_cast<void>(transport.template abandon<T>());
       return std::nullopt;
     }
-    const Deadline wake = stop.stop_possible() ? (std::min)(deadline, Clock::now() + look_at_stop_token) : deadline;
+    const Deadline wake =
+        stop.stop_possible() ? (std::min)(deadline, Clock::now() + look_at_stop_token) : deadline;
     if (std::optional<Delivery<T>> delivery = transport.template next<T>(wake)) {
       --outstanding;
       if (auto* failure = std::get_if<Failure>(&delivery->result)) {
         failures.push_back(std::move(*failure));
-      } else if (auto rejected = use(delivery->client, std::move(std::get<typename T::Reply>(delivery->result)))) {
+      } else if (auto rejected =
+                     use(delivery->client, std::move(std::get<typename T::Reply>(delivery->result)))) {
         failures.push_back(std::move(*rejected));
       }
     } else if (Clock::now() >= deadline) {
@@ -55,7 +58,8 @@ template <Task T, class TransportType, class Use>
       asked_to_stop = true;
     }
   }
-  std::sort(failures.begin(), failures.end(), [](const Failure& a, const Failure& b) { return a.client < b.client; });
+  std::sort(failures.begin(), failures.end(),
+            [](const Failure& a, const Failure& b) { return a.client < b.client; });
   return failures;
 }
 

@@ -31,7 +31,8 @@ struct HostedClient {
 /// One request to one client, without its types.
 struct InProcessJobBase {
   enum class Stage { waiting, running, done, abandoned };
-  InProcessJobBase(RequestId number, std::shared_ptr<HostedClient> to, std::string_view task_name, ClientId name)
+  InProcessJobBase(RequestId number, std::shared_ptr<HostedClient> to, std::string_view task_name,
+                   ClientId name)
       : id(number), client(std::move(to)), task(task_name), client_id(std::move(name)) {}
   virtual ~InProcessJobBase() = default;
   virtual void call(std::stop_token stop) = 0;
@@ -54,7 +55,9 @@ template <Task T>
 struct InProcessJob final : InProcessJobBase {
   InProcessJob(RequestId number, std::shared_ptr<HostedClient> to, Request<typename T::Broadcast> what)
       : InProcessJobBase(number, std::move(to), T::name, what.client), request(std::move(what)) {}
-  void call(std::stop_token token) override { reply = client->handlers.template handle<T>(request, std::move(token)); }
+  void call(std::stop_token token) override {
+    reply = client->handlers.template handle<T>(request, std::move(token));
+  }
   Request<typename T::Broadcast> request;
   typename T::Reply reply{};
 };
@@ -97,7 +100,8 @@ class InProcessQueue {
       run(*job);
       lock.lock();
       finish(*job);
-      if (job->stage == InProcessJobBase::Stage::abandoned) return;  // another worker has taken this one's place
+      if (job->stage == InProcessJobBase::Stage::abandoned)
+        return;  // another worker has taken this one's place
     }
     --workers_;
   }
@@ -139,7 +143,8 @@ class InProcessQueue {
       for (const auto& job : jobs_) {
         if (job->task != task) continue;
         if (job->stage == InProcessJobBase::Stage::waiting) {
-          job->failure = late(*job, "was not begun before the deadline: there are fewer threads than clients");
+          job->failure =
+              late(*job, "was not begun before the deadline: there are fewer threads than clients");
           job->stage = Stage::done;
         } else if (job->stage == InProcessJobBase::Stage::running) {
           sources.push_back(job->stop);
@@ -149,7 +154,8 @@ class InProcessQueue {
       readable_.notify_all();
       claimable_.notify_all();
     }
-    for (std::stop_source& source : sources) source.request_stop();  // runs the clients' stop callbacks: not under the lock
+    for (std::stop_source& source : sources)
+      source.request_stop();  // runs the clients' stop callbacks: not under the lock
   }
 
   /// \param lost is increased by the number of threads that still work for an abandoned request.
@@ -222,7 +228,8 @@ class InProcessQueue {
     std::shared_ptr<InProcessJobBase> job = jobs_[claimed_++];
     job->stage = Stage::running;
     if (!job->client) {
-      job->failure = Failure{job->client_id, std::string(error::no_clients.name()), "there is no client " + job->client_id.str()};
+      job->failure = Failure{job->client_id, std::string(error::no_clients.name()),
+                             "there is no client " + job->client_id.str()};
     } else if (std::exchange(job->client->busy, true)) {
       job->client = nullptr;  // not this job's to release
       job->failure = late(*job, "is still busy with an earlier request");

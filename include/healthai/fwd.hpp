@@ -1,0 +1,77 @@
+#pragma once
+
+/// \file
+/// Names without definitions, for headers that only mention them. Nearly free to include.
+
+#include "healthai/config.hpp"
+
+namespace healthai {
+
+// core
+class Error;
+class ErrorId;
+class ClientId;
+class Layout;
+class Metrics;
+class Stream;
+struct Failure;
+struct Metric;
+struct ObjectiveParts;
+struct RoundId;
+struct Tensor;
+template <class Scalar>
+struct LocalObjective;
+template <class Scalar>
+struct Summand;
+template <class Broadcast>
+struct Request;
+template <class Scalar>
+struct TrainBroadcast;
+template <class Scalar>
+struct TrainReply;
+template <class Scalar>
+struct EvaluateBroadcast;
+struct EvaluateReply;
+template <class Scalar>
+struct Train;
+template <class Scalar>
+struct Evaluate;
+
+// client
+struct LocalTraining;
+class TaskHandlers;
+
+// aggregation, strategy
+struct WeightedMean;
+struct ReproducibleMean;
+template <class Scalar>
+struct Update;
+template <class Aggregator>
+struct BasicFedAvg;
+template <class Aggregator>
+struct BasicFedProx;
+using FedAvg = BasicFedAvg<WeightedMean>;
+using FedProx = BasicFedProx<WeightedMean>;
+
+// transport
+class InProcess;
+struct InProcessOptions;
+
+// server
+struct EarlyStopping;
+struct EvaluationOptions;
+struct EvaluationReport;
+struct FederationOptions;
+struct RoundReport;
+template <class Scalar>
+struct Outcome;
+template <class Strategy, class Transport, class Scalar>
+class Federation;
+
+// data
+class Table;
+struct DesignMatrix;
+struct Scaling;
+struct Site;
+
+}  // namespace healthai

@@ -1,0 +1,13 @@
+#include "healthai/client/curvature_bound.hpp"
+
+#include <doctest/doctest.h>
+
+using namespace healthai;
+
+TEST_CASE("bounds are pooled by rows") {
+  const Summand<double> sum = CurvatureBound::summand({10, 3});
+  CHECK(sum.weight == 10);
+  REQUIRE(sum.scalars.size() == 1);
+  CHECK(sum.scalars[0].value == 30);
+  CHECK(sum.vectors.empty());
+}

@@ -1,0 +1,24 @@
+#include "healthai/core/local_objective.hpp"
+
+#include <doctest/doctest.h>
+
+using namespace healthai;
+
+TEST_CASE("an objective needs exactly the parts that are set") {
+  LocalObjective<double> objective;
+  CHECK(objective.needs() == ObjectiveParts{});
+  objective.proximal_mu = 0.1;
+  objective.local_steps = 5;
+  CHECK(objective.needs() == ObjectiveParts{.proximal = true, .local_steps = true});
+  objective.linear_correction = Parameters<double>(Layout{{"w", {1}}});
+  objective.learning_rate = 0.5;
+  CHECK(objective.needs() == ObjectiveParts::all());
+}
+
+TEST_CASE("what is missing is named") {
+  CHECK(ObjectiveParts{.proximal = true}.missing({}).empty());
+  CHECK(ObjectiveParts{}.missing(ObjectiveParts::all()) ==
+        "proximal mu, linear correction, local steps, learning rate");
+  CHECK(ObjectiveParts{.linear_correction = true}.missing({.proximal = true, .linear_correction = true}) ==
+        "proximal mu");
+}

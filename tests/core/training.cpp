@@ -1,0 +1,37 @@
+#include "healthai/core/training.hpp"
+
+#include <doctest/doctest.h>
+
+using namespace healthai;
+
+TEST_CASE("a training reply becomes a summand, and its metrics come back") {
+  TrainReply<double> reply;
+  reply.update = Parameters<double>(Layout{{"w", {2}}});
+  reply.update.data()[1] = 4;
+  reply.num_examples = 7;
+  reply.local_steps = 3;
+  reply.metrics.add("loss", 1.5, 7);
+  const double* buffer = reply.update.data();
+  const Summand<double> sum = Train<double>::summand(std::move(reply));
+  CHECK(sum.weight == 7);
+  REQUIRE(sum.vectors.size() == 1);
+  CHECK(sum.vectors[0].name == "update");
+  CHECK(sum.vectors[0].weighted);
+  CHECK(sum.vectors[0].values.data() == buffer);  // given up, not copied
+  const Metrics metrics = metrics_of(sum.scalars);
+  REQUIRE(metrics.size() == 1);
+  CHECK(metrics["loss"] == doctest::Approx(1.5 / 7));
+}
+
+TEST_CASE("a metric whose name looks like a summand's stays itself") {
+  EvaluateReply reply;
+  reply.metrics.add("metric/a/n", 1, 2);
+  reply.metrics.add("x", 3, 4);
+  const Metrics metrics = metrics_of(Evaluate<float>::summand(reply).scalars);
+  CHECK(metrics == reply.metrics);
+}
+
+TEST_CASE("task names carry the scalar") {
+  CHECK(Train<float>::name != Train<double>::name);
+  CHECK(Evaluate<float>::name != Train<float>::name);
+}
