@@ -4,6 +4,10 @@ add_library(healthai_warnings INTERFACE)
 if(NOT MSVC)
   target_compile_options(
     healthai_warnings INTERFACE -Wall -Wextra -Wpedantic -Wconversion -Wshadow $<$<BOOL:${HEALTHAI_WERROR}>:-Werror>)
+  if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
+    # GCC 12 sees overlapping copies in std::string's operator+ where there are none (GCC bug 105651).
+    target_compile_options(healthai_warnings INTERFACE -Wno-restrict)
+  endif()
 endif()
 
 if(HEALTHAI_CCACHE AND NOT DEFINED CMAKE_CXX_COMPILER_LAUNCHER)

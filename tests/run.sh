@@ -68,7 +68,7 @@ ctest_arguments=(--output-on-failure --no-tests=error --parallel "$jobs")
 targets_for_regex() {
   local build=$repo/build/$1
   comm -12 \
-    <(ctest --test-dir "$build" -N -R "$regex" | sed -nE 's|^ *Test +#[0-9]+: ([a-z_]+)/.*|test_\1|p' | sort -u) \
+    <(ctest --test-dir "$build" -N -R "$regex" 2>/dev/null | sed -nE 's|^ *Test +#[0-9]+: ([a-z_]+)/.*|test_\1|p' | sort -u) \
     <(cmake --build "$build" --target help | sed -nE 's|^(test_[a-z_]+): .*|\1|p' | sort -u)
 }
 
