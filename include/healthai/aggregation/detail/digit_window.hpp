@@ -35,18 +35,18 @@ inline constexpr int grid_offset = grid_bias + 1023;
 /// No product of two finite doubles has its leading bit in a digit above this one.
 inline constexpr std::int32_t max_anchor = (2046 + 1024 + grid_bias) / 32;
 
-/// A weight as fraction in [1/2, 1) times 2^exponent, so that fraction * u never overflows.
+/// A weight as fraction in [1/2, 1) times a power of two, so that fraction * u never overflows.
 struct SplitWeight {
   double fraction = 0;
-  std::int64_t exponent = 0;
+  std::int64_t position = grid_bias;  ///< the power, plus grid_bias
 
   [[nodiscard]] static SplitWeight of(double weight) noexcept {
     int exponent = 0;
     const double fraction = std::frexp(weight, &exponent);
-    return {fraction, exponent};
+    return {fraction, grid_bias + exponent};
   }
   /// For terms that are products already.
-  [[nodiscard]] static constexpr SplitWeight one() noexcept { return {1.0, 0}; }
+  [[nodiscard]] static constexpr SplitWeight one() noexcept { return {1.0, grid_bias}; }
 };
 
 /// The digits of many sums, one array for each place, so that neighbouring coordinates fill a vector.
@@ -137,13 +137,13 @@ struct Window {
   /// Adds weight * value, rounded once.
   template <class Scalar>
   HEALTHAI_ALWAYS_INLINE void add_product(const Scalar* from, const typename Lanes::Doubles& fraction,
-                                          const typename L::Ints& exponent) noexcept {
+                                          const typename L::Ints& position) noexcept {
     using Doubles = typename Lanes::Doubles;
     using Ints = typename L::Ints;
     using Uints = typename L::Uints;
     Doubles product;
     Uints bits;
-    Ints place = exponent;  // becomes the position of the product's leading bit
+    Ints place = position;  // becomes that of the product's leading bit
     Lanes::load(product, from);
     if constexpr (sizeof(Scalar) == sizeof(double)) {
       // A product near the subnormal range is made 2^64 times larger, so that it keeps its 53 bits.
@@ -152,8 +152,8 @@ struct Window {
       const auto small = (Ints)(bits & (~std::uint64_t{0} >> 1)) < tiny;
       const Doubles enlarged = fraction * 0x1p64;
       product *= small ? enlarged : fraction;
-      const Ints lower = exponent - 64;
-      place = small ? lower : exponent;
+      const Ints lower = position - 64;
+      place = small ? lower : position;
     } else {
       product *= fraction;  // of a float: never subnormal as a double
     }

@@ -28,8 +28,8 @@ HEALTHAI_ALWAYS_INLINE void reproducible_add_body(const DigitArrays& sums, const
     for (std::size_t k = first; k < last; ++k) {
       typename Width::Doubles fraction;
       Width::fill(fraction, weights[k].fraction);
-      const typename Width::Ints exponent = weights[k].exponent + typename Width::Ints{};
-      window.add_product(terms.values[k] + begin + i, fraction, exponent);
+      const typename Width::Ints position = weights[k].position + typename Width::Ints{};
+      window.add_product(terms.values[k] + begin + i, fraction, position);
     }
     window.store(sums.from(i));
   };
