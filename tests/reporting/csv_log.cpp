@@ -1,5 +1,7 @@
 #include "healthai/reporting/csv_log.hpp"
 
+#include "healthai/data/csv.hpp"
+
 #include <doctest/doctest.h>
 #include <rapidcheck.h>
 #include <bit>
@@ -122,6 +124,21 @@ TEST_CASE("numbers and text read back, whatever they are") {
     RC_ASSERT(records[1].back() == error);
     RC_ASSERT(std::strtod(records[1][records[1].size() - 2].c_str(), nullptr) == round.seconds);
   }));
+}
+
+TEST_CASE("the library's own reader takes the log as a table") {
+  const ScratchFolder folder;
+  CsvLog log(folder.path("log.csv"));
+  log.on_start({});
+  log.on_round(report(1));
+  log.on_round(evaluated(2));
+  const Table table = read_csv(folder.path("log.csv"));
+  REQUIRE(table.rows() == 2);
+  CHECK(table.numeric("train_loss")[1] == 1.0 / 3);
+  CHECK(table.missing("eval_loss", 0));
+  CHECK(table.numeric("eval_loss")[1] == 0.5);
+  CHECK(table.numeric("bytes_down")[0] == 5e9);
+  CHECK(table.text("failed_clients")[0] == "b:deadline;c:client_failed");
 }
 
 TEST_CASE("a new run replaces the log of the last one") {

@@ -74,10 +74,10 @@ struct LinePlot {
     text +=
         "\nset border 3 linecolor rgb '#606060'\nset tics nomirror out textcolor rgb '#202020'\n"
         "set grid linetype 1 linecolor rgb '#E4E4E4' linewidth 1\n"
-        "set key outside bottom center horizontal Left reverse noenhanced samplen 3.5 spacing 1.3\n";
+        "set key outside bottom center horizontal Left reverse noenhanced samplen 3.5 spacing 1.3 height "
+        "0.8\n";
     if (!title.empty()) text += "set title " + detail::gnuplot_string(title) + " noenhanced font ',16'\n";
-    if (!x_label.empty())
-      text += "set xlabel " + detail::gnuplot_string(x_label) + " noenhanced offset 0,0.3\n";
+    if (!x_label.empty()) text += "set xlabel " + detail::gnuplot_string(x_label) + " noenhanced\n";
     if (!y_label.empty()) text += "set ylabel " + detail::gnuplot_string(y_label) + " noenhanced\n";
     for (const auto& [axis, log] : {std::pair{'x', log_x}, std::pair{'y', log_y}}) {
       if (log) text += std::string("set logscale ") + axis + "\nset format " + axis + " '10^{%T}'\n";

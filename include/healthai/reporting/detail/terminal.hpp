@@ -40,7 +40,7 @@ namespace healthai::detail {
 }
 
 /// Characters to a line: what the terminal says now (it may have been resized), else `COLUMNS`, else 80.
-[[nodiscard]] inline std::size_t terminal_width(std::FILE* stream) noexcept {
+[[nodiscard]] inline std::size_t terminal_width([[maybe_unused]] std::FILE* stream) noexcept {
 #ifndef _WIN32
   winsize size{};
   if (ioctl(fileno(stream), TIOCGWINSZ, &size) == 0 && size.ws_col > 0) return size.ws_col;

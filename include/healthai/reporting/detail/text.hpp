@@ -12,6 +12,7 @@
 #include <system_error>
 
 #include "healthai/core/finite.hpp"
+#include "healthai/core/number_text.hpp"
 
 namespace healthai::detail {
 
@@ -19,9 +20,7 @@ namespace healthai::detail {
 /// a number is "NaN", "Inf" or "-Inf", the spellings that R, pandas and gnuplot all read.
 [[nodiscard]] inline std::string shortest(double value) {
   if (!is_finite(value)) return std::isnan(value) ? "NaN" : value > 0 ? "Inf" : "-Inf";
-  std::array<char, 32> text{};  // the longest is 24 characters: -2.2250738585072014e-308
-  const auto end = std::to_chars(text.data(), text.data() + text.size(), value).ptr;
-  return {text.data(), end};
+  return number_text(value);
 }
 
 /// `value` with `digits` digits: after the point if `fixed`, else significant ones. For people; not for reading back.
