@@ -5,7 +5,7 @@ jobs=${CMAKE_BUILD_PARALLEL_LEVEL:-$(nproc 2>/dev/null || echo 2)}
 
 say() { printf '%s\n' "$*" >&2; }
 
-need() { bash "$repo/cmake/setup.sh" "$@" </dev/stdin; }
+need() { bash "$repo/cmake/setup.sh" "$@"; }
 
 # configure PRESET [CMAKE_ARGUMENT...]: quiet unless it fails.
 configure() {
