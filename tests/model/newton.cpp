@@ -71,9 +71,10 @@ TEST_CASE("newton: each hospital's own fit is R's") {
   std::map<double, std::vector<std::size_t>> sites;
   for (std::size_t i = 0; i < table.rows(); ++i) sites[table.numeric("hospital")[i]].push_back(i);
   REQUIRE(sites.size() == fits.size());
-  for (const auto& [site, rows] : sites) {
+  for (const auto& entry : sites) {
+    const double site = entry.first;  // no structured binding: Clang 14 cannot capture one
     CAPTURE(site);
-    const Table own = table.select(rows);
+    const Table own = table.select(entry.second);
     const CoxModel<double> model(design_matrix(own, features).matrix(), column(own, "time"),
                                  column(own, "dead"));
     const Fit& expected = fits.at(site);

@@ -25,6 +25,7 @@ struct CurvatureReply {
 /// beside its number of rows. Additive.
 struct CurvatureBound {
   using Scalar = double;
+  /// Nothing: the question is all in the task's name.
   struct Broadcast {
     template <class Archive>
     void serialize(Archive& /*archive*/, unsigned /*version*/) {}

@@ -47,10 +47,11 @@ struct CoxOptions {
 template <class Scalar_>
 class CoxModel {
  public:
-  using Scalar = Scalar_;
+  using Scalar = Scalar_;  ///< of features, parameters and gradients: float or double
 
   /// \param features one row per patient. \param times one per row, at least 0, in any unit (only their order counts).
   /// \param events one per row: 1 if the event happened then, 0 if the patient was last seen without it.
+  /// \param options see CoxOptions.
   /// \throws Error (`invalid_data`) for no rows or columns, lengths that differ, or a feature, time or event that breaks
   /// those rules, naming the row; (`invalid_argument`) for a bad penalty.
   CoxModel(FeatureMatrix<Scalar> features, const std::vector<double>& times,
@@ -95,7 +96,9 @@ class CoxModel {
 
   /// The layout of the parameters for data with so many columns: what a coordinator, which has no data, starts from.
   [[nodiscard]] static Layout layout_for(std::size_t columns) { return Layout{{"coefficients", {columns}}}; }
+  /// Names and shapes of the parameters.
   [[nodiscard]] const Layout& layout() const noexcept { return layout_; }
+  /// The number of rows.
   [[nodiscard]] std::size_t num_examples() const noexcept { return time_.size(); }
   /// The rows whose event happened.
   [[nodiscard]] std::size_t num_events() const noexcept {

@@ -34,9 +34,10 @@ struct LinearOptions {
 template <class Scalar_>
 class LinearModel {
  public:
-  using Scalar = Scalar_;
+  using Scalar = Scalar_;  ///< of features, parameters and gradients: float or double
 
   /// \param features one row per example. \param targets one per row, in any unit.
+  /// \param options see LinearOptions.
   /// \throws Error (`invalid_data`) for no rows or columns, lengths that differ or a value that is not finite, naming
   /// the row; (`invalid_argument`) for a bad penalty.
   LinearModel(FeatureMatrix<Scalar> features, std::vector<Scalar> targets, LinearOptions options = {})
@@ -51,7 +52,9 @@ class LinearModel {
   [[nodiscard]] static Layout layout_for(std::size_t columns, LinearOptions options = {}) {
     return detail::LinearPredictor<Scalar>::layout_for(columns, options.intercept);
   }
+  /// Names and shapes of the parameters.
   [[nodiscard]] const Layout& layout() const noexcept { return predictor_.layout(); }
+  /// The number of rows.
   [[nodiscard]] std::size_t num_examples() const noexcept { return predictor_.count(); }
 
   /// The loss on `rows` (empty: all rows, without copying them), and its derivative in `gradient`, which is overwritten.

@@ -35,9 +35,10 @@ struct LogisticOptions {
 template <class Scalar_>
 class LogisticModel {
  public:
-  using Scalar = Scalar_;
+  using Scalar = Scalar_;  ///< of features, parameters and gradients: float or double
 
   /// \param features one row per example. \param labels one per row, 0 or 1.
+  /// \param options see LogisticOptions.
   /// \throws Error (`invalid_data`) for no rows or columns, lengths that differ, a feature that is not finite or another
   /// label, naming the row; (`invalid_argument`) for a bad penalty.
   LogisticModel(FeatureMatrix<Scalar> features, std::vector<Scalar> labels, LogisticOptions options = {})
@@ -55,7 +56,9 @@ class LogisticModel {
   [[nodiscard]] static Layout layout_for(std::size_t columns, LogisticOptions options = {}) {
     return detail::LinearPredictor<Scalar>::layout_for(columns, options.intercept);
   }
+  /// Names and shapes of the parameters.
   [[nodiscard]] const Layout& layout() const noexcept { return predictor_.layout(); }
+  /// The number of rows.
   [[nodiscard]] std::size_t num_examples() const noexcept { return predictor_.count(); }
 
   /// The loss on `rows` (empty: all rows, without copying them), and its derivative in `gradient`, which is overwritten.

@@ -49,10 +49,10 @@ struct MlpOptions {
 template <class Scalar_>
 class MlpModel {
  public:
-  using Scalar = Scalar_;
+  using Scalar = Scalar_;  ///< of features, parameters and gradients: float or double
 
   /// Classification. \param features one row per example. \param labels one per row, below `classes`. \param classes the
-  /// same at every site, even where a class does not occur.
+  /// same at every site, even where a class does not occur. \param options see MlpOptions.
   /// \throws Error (`invalid_data`) for no rows or columns, lengths that differ, a feature that is not finite or a label
   /// out of range, naming the row; (`invalid_argument`) for a bad penalty, an empty layer, or fewer than two classes.
   MlpModel(FeatureMatrix<Scalar> features, std::vector<std::size_t> labels, std::size_t classes,
@@ -64,6 +64,7 @@ class MlpModel {
   }
 
   /// Regression. \param features one row per example. \param targets one row per example, one column per output.
+  /// \param options see MlpOptions.
   /// \throws Error as above, and (`invalid_data`) for a target that is not finite.
   MlpModel(FeatureMatrix<Scalar> features, FeatureMatrix<Scalar> targets, const MlpOptions& options = {})
       : MlpModel(std::move(features), static_cast<std::size_t>(targets.cols()), options) {
@@ -115,7 +116,9 @@ class MlpModel {
     return parameters;
   }
 
+  /// Names and shapes of the parameters.
   [[nodiscard]] const Layout& layout() const noexcept { return layout_; }
+  /// The number of rows.
   [[nodiscard]] std::size_t num_examples() const noexcept { return rows_.count(); }
 
   /// The loss on `rows` (empty: all rows, without copying them), and its derivative in `gradient`, which is overwritten.

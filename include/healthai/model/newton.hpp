@@ -10,9 +10,9 @@
 
 #include "healthai/core/error.hpp"
 #include "healthai/core/finite.hpp"
+#include "healthai/core/number_text.hpp"
 #include "healthai/core/parameters.hpp"
 #include "healthai/model/cox.hpp"
-#include "healthai/model/detail/rows.hpp"
 #include "healthai/model/features.hpp"
 
 /// \file
@@ -72,7 +72,7 @@ class ScaledInformation {
  private:
   Vector diagonal_;
   Vector inverse_roots_;
-  Eigen::LDLT<FeatureMatrix<double>> factor_;  // pivoted: the squared pivots come in descending order
+  Eigen::LDLT<FeatureMatrix<double>> factor_;  // pivoted: takes next what is explained least
 };
 
 }  // namespace detail
@@ -84,15 +84,14 @@ class ScaledInformation {
 /// \throws Error (`invalid_data`) without an event; for a feature that is constant, or a linear combination of others,
 /// among the rows at risk at an event; and where the likelihood has no maximum because too few events, or a feature that
 /// orders them perfectly, let coefficients grow for ever. The message names the column, counted from 0.
-/// Reads `model` only through const members: several threads may fit one model. Exact ties aside, the time is
+/// Reads `model` only through const members: several threads may fit one model. Takes
 /// O(iterations * rows * columns^2).
 [[nodiscard]] inline NewtonResult fit_newton(const CoxModel<double>& model, NewtonOptions options = {}) {
   using Vector = detail::ScaledInformation::Vector;
   if (options.max_iterations == 0 || !(options.tolerance > 0)) {
     throw Error(error::invalid_argument,
                 "fit_newton: max_iterations must be at least 1 and tolerance positive, but they are " +
-                    std::to_string(options.max_iterations) + " and " +
-                    detail::number_text(options.tolerance));
+                    std::to_string(options.max_iterations) + " and " + number_text(options.tolerance));
   }
   const std::string data = "fit_newton: " + std::to_string(model.num_events()) + " events among " +
                            std::to_string(model.num_examples()) + " rows";
@@ -150,7 +149,7 @@ class ScaledInformation {
     if (column >= 0) {
       throw Error(error::invalid_data,
                   data + ": the likelihood has no maximum, the coefficient of feature column " +
-                      std::to_string(column) + " reached " + detail::number_text(now.flat()[column]) +
+                      std::to_string(column) + " reached " + number_text(now.flat()[column]) +
                       " and grows; use fewer features, more events, or a penalty (CoxOptions::l2) with "
                       "another optimiser");
     }

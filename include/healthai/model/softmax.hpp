@@ -37,10 +37,11 @@ struct SoftmaxOptions {
 template <class Scalar_>
 class SoftmaxModel {
  public:
-  using Scalar = Scalar_;
+  using Scalar = Scalar_;  ///< of features, parameters and gradients: float or double
 
   /// \param features one row per example. \param labels one per row, below `classes`. \param classes K, the same at every
   /// site, even where a class does not occur.
+  /// \param options see SoftmaxOptions.
   /// \throws Error (`invalid_data`) for no rows or columns, lengths that differ, a feature that is not finite or a label
   /// out of range, naming the row; (`invalid_argument`) for a bad penalty or fewer than two classes.
   SoftmaxModel(FeatureMatrix<Scalar> features, std::vector<std::size_t> labels, std::size_t classes,
@@ -57,7 +58,9 @@ class SoftmaxModel {
   [[nodiscard]] static Layout layout_for(std::size_t columns, std::size_t classes) {
     return Layout{{"weight", {classes, columns}}, {"bias", {classes}}};
   }
+  /// Names and shapes of the parameters.
   [[nodiscard]] const Layout& layout() const noexcept { return layout_; }
+  /// The number of rows.
   [[nodiscard]] std::size_t num_examples() const noexcept { return rows_.count(); }
 
   /// The loss on `rows` (empty: all rows, without copying them), and its derivative in `gradient`, which is overwritten.

@@ -44,11 +44,12 @@ struct Traffic {
 /// - `send<T>(ids, broadcast) -> ids of the requests`, in the order of `ids`. Returns at once. A client that is not there or
 ///   not free becomes a Failure delivery, not an exception.
 /// - `next<T>(deadline)`: the next delivery for task T, waiting for one until the deadline; nothing when the deadline has
-///   passed. Each request is delivered once: as a reply, a Failure, or by `abandon`. The order is the transport's: that of
-///   `send` in-process, of arrival over a network. Not called when nothing is outstanding.
+///   passed. Each request is delivered once, as a reply or as a Failure. The order is the transport's: that of `send`
+///   in-process, of arrival over a network. Not called when nothing is outstanding.
 /// - `stop<T>()`: asks clients that still work on a T request to hand in what they have; those that have not begun
 ///   become Failures. Returns at once.
-/// - `abandon<T>()`: gives up what is still outstanding and returns a Failure for each; a reply that comes later is dropped.
+/// - `give_up<T>()`: every T request without a reply by now becomes a Failure, and a reply that comes later is dropped;
+///   `next` then delivers all that is outstanding without waiting. Returns at once.
 /// - `traffic()`: bytes so far.
 /// - Thread safety: none; a transport is driven by one thread. Not required: more than one round at a time.
 template <class C, class T>
@@ -59,7 +60,7 @@ concept Transport = Task<T> &&
   { transport.template send<T>(ids, broadcast) } -> std::same_as<std::vector<RequestId>>;
   { transport.template next<T>(deadline) } -> std::same_as<std::optional<Delivery<T>>>;
   transport.template stop<T>();
-  { transport.template abandon<T>() } -> std::same_as<std::vector<Failure>>;
+  transport.template give_up<T>();
   { transport.traffic() } -> std::same_as<Traffic>;
 };
 

@@ -20,6 +20,7 @@
 
 namespace healthai {
 
+/// How an InProcess transport works.
 struct InProcessOptions {
   /// How many clients work at once; 0 means one for each processor. With an `executor`, how many pieces of work it is lent.
   std::size_t threads = 0;
@@ -109,8 +110,11 @@ class InProcess {
     const std::shared_ptr<detail::InProcessJobBase> job = queue_->next(T::name, deadline);
     if (!job) return std::nullopt;
     auto& typed = static_cast<detail::InProcessJob<T>&>(*job);
-    Delivery<T> delivery{typed.id, typed.request.client, {}};
-    if (typed.failure) {
+    Delivery<T> delivery{typed.id, typed.client_id, {}};
+    if (typed.stage ==
+        detail::InProcessJobBase::Stage::abandoned) {  // the rest of it still belongs to its thread
+      delivery.result = detail::InProcessQueue::late(typed, "did not reply before the deadline");
+    } else if (typed.failure) {
       delivery.result = std::move(*typed.failure);
     } else {
       traffic_.received += T::bytes(typed.reply);
@@ -125,14 +129,11 @@ class InProcess {
   }
 
   template <Task T>
-  std::vector<Failure> abandon() {
-    std::size_t lost = 0;
-    std::vector<Failure> failures = queue_->abandon(T::name, lost);
-    for (; lost > 0 && pool_; --lost) {
+  void give_up() {
+    for (std::size_t lost = queue_->give_up(T::name); lost > 0 && pool_; --lost) {
       if (!pool_->replace_lost()) break;
     }
     lend_threads(queue_->waiting());
-    return failures;
   }
 
   [[nodiscard]] Traffic traffic() const noexcept { return traffic_; }

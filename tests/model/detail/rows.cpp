@@ -6,13 +6,6 @@
 
 using namespace healthai;
 
-TEST_CASE("numbers in messages are short and exact") {
-  CHECK(detail::number_text(2.5) == "2.5");
-  CHECK(detail::number_text(1e300) == "1e+300");
-  CHECK(detail::number_text(-0.1) == "-0.1");
-  CHECK(detail::number_text(std::numeric_limits<double>::infinity()) == "inf");
-}
-
 TEST_CASE("rows: all rows and ranges are views, batches are gathered in order") {
   FeatureMatrix<double> x(3, 2);
   x << 1, 2, 3, 4, 5, 6;

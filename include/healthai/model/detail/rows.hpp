@@ -1,6 +1,5 @@
 #pragma once
 
-#include <charconv>
 #include <cstddef>
 #include <Eigen/Core>
 #include <span>
@@ -10,17 +9,11 @@
 
 #include "healthai/core/error.hpp"
 #include "healthai/core/finite.hpp"
+#include "healthai/core/number_text.hpp"
 #include "healthai/core/parameters.hpp"
 #include "healthai/model/features.hpp"
 
 namespace healthai::detail {
-
-/// `value` for a message, as short as it can be read back: 2.5, 1e+300, nan.
-[[nodiscard]] inline std::string number_text(double value) {
-  char text[32];
-  const auto end = std::to_chars(text, text + sizeof text, value).ptr;
-  return std::string(text, end);
-}
 
 /// \throws Error (`invalid_data`) unless `count` values, called `what`, were given for `rows` rows.
 inline void require_length(const char* model, const char* what, std::size_t count, std::size_t rows) {

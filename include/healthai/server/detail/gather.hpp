@@ -32,16 +32,18 @@ template <Task T, class TransportType, class Use>
   std::vector<Failure> failures;
   std::size_t outstanding = transport.template send<T>(ids, std::move(broadcast)).size();
   Deadline deadline = patience.deadline ? Clock::now() + *patience.deadline : Deadline::max();
-  bool asked_to_stop = false;
+  enum class Phase { waiting, asked_to_stop, given_up } phase = Phase::waiting;
+  bool interrupted = false;
   while (outstanding > 0) {
-    if (stop.stop_requested()) {
-      static_cast<void>(transport.template abandon<T>());
-      return std::nullopt;
+    if (!interrupted && stop.stop_requested()) {
+      transport.template give_up<T>();
+      interrupted = true;
     }
     const Deadline wake =
         stop.stop_possible() ? (std::min)(deadline, Clock::now() + look_at_stop_token) : deadline;
     if (std::optional<Delivery<T>> delivery = transport.template next<T>(wake)) {
       --outstanding;
+      if (interrupted) continue;
       if (auto* failure = std::get_if<Failure>(&delivery->result)) {
         failures.push_back(std::move(*failure));
       } else if (auto rejected =
@@ -49,15 +51,18 @@ template <Task T, class TransportType, class Use>
         failures.push_back(std::move(*rejected));
       }
     } else if (Clock::now() >= deadline) {
-      if (asked_to_stop || patience.grace.count() == 0) {
-        for (Failure& failure : transport.template abandon<T>()) failures.push_back(std::move(failure));
-        break;
+      if (phase == Phase::waiting && patience.grace.count() > 0) {
+        transport.template stop<T>();
+        deadline = Clock::now() + patience.grace;
+        phase = Phase::asked_to_stop;
+      } else if (phase != Phase::given_up) {
+        transport.template give_up<T>();
+        deadline = Deadline::max();  // what is outstanding now comes without waiting
+        phase = Phase::given_up;
       }
-      transport.template stop<T>();
-      deadline = Clock::now() + patience.grace;
-      asked_to_stop = true;
     }
   }
+  if (interrupted) return std::nullopt;
   std::sort(failures.begin(), failures.end(),
             [](const Failure& a, const Failure& b) { return a.client < b.client; });
   return failures;

@@ -112,7 +112,9 @@ class InProcessQueue {
     const auto first = [this, task] {
       return std::find_if(jobs_.begin(), jobs_.end(), [task](const auto& job) { return job->task == task; });
     };
-    const auto done = [](const auto& job) { return job->stage == InProcessJobBase::Stage::done; };
+    const auto done = [](const auto& job) {
+      return job->stage == Stage::done || job->stage == Stage::abandoned;
+    };
     auto found = first();
     if (found == jobs_.end()) return nullptr;
     if (!done(*found)) {
@@ -158,26 +160,19 @@ class InProcessQueue {
       source.request_stop();  // runs the clients' stop callbacks: not under the lock
   }
 
-  /// \param lost is increased by the number of threads that still work for an abandoned request.
-  [[nodiscard]] std::vector<Failure> abandon(std::string_view task, std::size_t& lost) {
+  /// Makes every outstanding job of `task` readable. \return how many threads still work for one that nobody waits for.
+  [[nodiscard]] std::size_t give_up(std::string_view task) {
     stop(task);
     const std::lock_guard lock(mutex_);
-    std::vector<Failure> failures;
+    std::size_t lost = 0;
     for (const auto& job : jobs_) {
-      if (job->task != task) continue;
-      if (job->stage == Stage::running) {  // its failure is its thread's to write: leave it alone
-        job->stage = Stage::abandoned;
-        ++lost;
-        --workers_;
-        failures.push_back(late(*job, "did not reply before the deadline"));
-      } else {
-        failures.push_back(job->failure ? std::move(*job->failure) : late(*job, "replied too late"));
-      }
+      if (job->task != task || job->stage != Stage::running) continue;
+      job->stage = Stage::abandoned;
+      ++lost;
+      --workers_;
     }
-    std::erase_if(jobs_, [task](const auto& job) { return job->task == task; });
-    skip_begun(0);
     claimable_.notify_all();
-    return failures;
+    return lost;
   }
 
   /// How many requests wait for a thread.
@@ -205,6 +200,11 @@ class InProcessQueue {
     for (std::stop_source& source : sources) source.request_stop();
   }
 
+  /// The failure of a job that a deadline has overtaken.
+  [[nodiscard]] static Failure late(const InProcessJobBase& job, const char* what) {
+    return {job.client_id, std::string(error::deadline.name()), "client " + job.client_id.str() + " " + what};
+  }
+
  private:
   using Stage = InProcessJobBase::Stage;
 
@@ -227,6 +227,8 @@ class InProcessQueue {
     }
     std::shared_ptr<InProcessJobBase> job = jobs_[claimed_++];
     job->stage = Stage::running;
+    if (claimed_ == jobs_.size() && reader_waits_)
+      readable_.notify_one();  // what is done already need not wait for this one
     if (!job->client) {
       job->failure = Failure{job->client_id, std::string(error::no_clients.name()),
                              "there is no client " + job->client_id.str()};
@@ -276,10 +278,6 @@ class InProcessQueue {
     std::size_t ready = 0;
     while (2 * ready < window_ && ready < jobs_.size() && jobs_[ready]->stage == Stage::done) ++ready;
     if (claimed_ >= jobs_.size() || 2 * ready >= window_) readable_.notify_one();
-  }
-
-  [[nodiscard]] static Failure late(const InProcessJobBase& job, const char* what) {
-    return {job.client_id, std::string(error::deadline.name()), "client " + job.client_id.str() + " " + what};
   }
 
   const std::size_t reply_memory_;
