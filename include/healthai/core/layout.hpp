@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
@@ -95,15 +96,9 @@ class Layout {
   struct Data {
     explicit Data(std::vector<Tensor> all)
         : tensors(std::move(all)), offsets{0}, fingerprint(stable_hash("layout")) {
-      for (std::size_t i = 0; i < tensors.size(); ++i) {
-        const Tensor& tensor = tensors[i];
+      require_distinct_names();
+      for (const Tensor& tensor : tensors) {
         if (tensor.name.empty()) throw Error(error::invalid_argument, "a tensor of a layout has no name");
-        for (std::size_t j = 0; j < i; ++j) {
-          if (tensors[j].name == tensor.name) {
-            throw Error(error::invalid_argument,
-                        "two tensors of a layout are called \"" + tensor.name + "\"");
-          }
-        }
         std::size_t count = 1;
         fingerprint = stable_hash(tensor.name, fingerprint);
         for (const std::size_t extent : tensor.shape) {
@@ -114,6 +109,17 @@ class Layout {
         // Kept below the largest pointer difference, so that sizes in bytes fit for any scalar type.
         if (count > max_size - offsets.back()) too_large(tensor.name);
         offsets.push_back(offsets.back() + count);
+      }
+    }
+    /// By sorting, as a layout that came over a network can have millions of tensors.
+    void require_distinct_names() const {
+      std::vector<std::string_view> names;
+      for (const Tensor& tensor : tensors) names.push_back(tensor.name);
+      std::sort(names.begin(), names.end());
+      const auto twice = std::adjacent_find(names.begin(), names.end());
+      if (twice != names.end()) {
+        throw Error(error::invalid_argument,
+                    "two tensors of a layout are called \"" + std::string(*twice) + "\"");
       }
     }
     static constexpr std::size_t max_size = std::numeric_limits<std::ptrdiff_t>::max() / 16;

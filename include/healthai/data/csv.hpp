@@ -14,6 +14,7 @@
 
 #include "healthai/core/error.hpp"
 #include "healthai/data/detail/csv_scanner.hpp"
+#include "healthai/data/detail/order.hpp"
 #include "healthai/data/detail/text.hpp"
 #include "healthai/data/table.hpp"
 
@@ -41,22 +42,17 @@ namespace detail {
                                 "header line, or put the names in quotes if numbers are what they are");
   }
   std::vector<std::string> names;
-  std::vector<std::pair<std::string, std::size_t>> sorted;
   for (std::size_t i = 0; i < header.size(); ++i) {
     names.push_back(header[i].text());
     if (names[i].empty()) {
       throw Error(error::csv,
                   scanner.where(i + 1) + ": expected a column name, got nothing; name the column");
     }
-    sorted.emplace_back(names[i], i + 1);
   }
-  std::sort(sorted.begin(), sorted.end());
-  const auto twice = std::adjacent_find(sorted.begin(), sorted.end(),
-                                        [](const auto& a, const auto& b) { return a.first == b.first; });
-  if (twice != sorted.end()) {
-    throw Error(error::csv, scanner.where(std::next(twice)->second) + ": the name " + quoted(twice->first) +
-                                " is already that of column " + std::to_string(twice->second) +
-                                "; rename one of them");
+  if (const auto repeated = find_repeated(names)) {
+    throw Error(error::csv, scanner.where(repeated->second + 1) + ": the name " +
+                                detail::quoted(names[repeated->first]) + " is already that of column " +
+                                std::to_string(repeated->first + 1) + "; rename one of them");
   }
   return names;
 }

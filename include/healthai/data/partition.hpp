@@ -1,10 +1,6 @@
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
-#include <map>
-#include <numeric>
-#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -12,6 +8,7 @@
 
 #include "healthai/core/client_id.hpp"
 #include "healthai/core/error.hpp"
+#include "healthai/data/detail/order.hpp"
 #include "healthai/data/detail/text.hpp"
 #include "healthai/data/table.hpp"
 
@@ -26,32 +23,33 @@ struct Site {
 
 namespace detail {
 
-/// The row numbers of each site with the site's name, in the order that `partition_by` promises.
-[[nodiscard]] inline std::vector<std::pair<std::string, std::vector<std::size_t>>> site_rows(
-    const Table& table, std::string_view column) {
-  std::vector<std::pair<std::string, std::vector<std::size_t>>> sites;
-  if (!table.is_numeric(column)) {
-    const std::span<const std::string> names = table.text(column);
-    std::map<std::string_view, std::size_t> position;
-    for (std::size_t row = 0; row < names.size(); ++row) {
-      const auto [site, fresh] = position.try_emplace(names[row], sites.size());
-      if (fresh) sites.emplace_back(names[row], std::vector<std::size_t>());
-      sites[site->second].second.push_back(row);
-    }
-    return sites;
+/// The row numbers of each site, in the order of sites that `partition_by` promises.
+[[nodiscard]] inline std::vector<std::vector<std::size_t>> site_rows(const Table& table,
+                                                                     std::string_view column) {
+  const bool numeric = table.is_numeric(column);
+  ByValue values;
+  if (numeric) {
+    values.numbers = table.numeric(column);
+  } else {
+    values.texts = table.text(column);
   }
-  const std::span<const double> numbers = table.numeric(column);
-  std::vector<std::size_t> order(numbers.size());
-  std::iota(order.begin(), order.end(), std::size_t{0});
-  std::stable_sort(order.begin(), order.end(),
-                   [numbers](std::size_t a, std::size_t b) { return numbers[a] < numbers[b]; });
+  const std::vector<std::size_t> order = sorted_order(values);
+  std::vector<std::size_t> site_of(order.size());
+  std::size_t sites = 0;
   for (std::size_t i = 0; i < order.size(); ++i) {
-    if (i == 0 || numbers[order[i]] != numbers[order[i - 1]]) {
-      sites.emplace_back(plain_number(numbers[order[i]]), std::vector<std::size_t>());
-    }
-    sites.back().second.push_back(order[i]);
+    if (i > 0 && !values.equal(order[i - 1], order[i])) ++sites;
+    site_of[order[i]] = sites;
   }
-  return sites;
+  // Until here sites are in the order of their values; text asks for that of first appearance.
+  std::vector<std::size_t> place(order.size(), order.size());
+  std::size_t placed = 0;
+  std::vector<std::vector<std::size_t>> rows(sites + 1);
+  for (std::size_t row = 0; row < order.size(); ++row) {
+    std::size_t& at = place[site_of[row]];
+    if (at == order.size()) at = numeric ? site_of[row] : placed++;
+    rows[at].push_back(row);
+  }
+  return rows;
 }
 
 }  // namespace detail
@@ -83,25 +81,25 @@ namespace detail {
                     detail::quoted(column) + "}))");
   }
   std::vector<Site> sites;
-  std::map<std::string_view, std::size_t>
-      position;  // views of ids in the sites: reserve() keeps them in place
-  auto groups = detail::site_rows(table, column);
-  sites.reserve(groups.size());
-  for (auto& [name, rows] : groups) {
+  std::vector<std::string> ids;
+  for (const std::vector<std::size_t>& rows : detail::site_rows(table, column)) {
+    std::string name = table.is_numeric(column) ? detail::plain_number(table.numeric(column)[rows.front()])
+                                                : table.text(column)[rows.front()];
     ClientId id = ClientId::sanitised(name);
+    ids.push_back(id.str());
     sites.push_back({std::move(name), std::move(id), table.select(rows)});
-    const Site& site = sites.back();
-    const auto [first, fresh] = position.try_emplace(site.id.str(), sites.size() - 1);
-    if (!fresh) {
-      const Site& other = sites[first->second];
-      throw Error(error::invalid_id,
-                  site.table.where(0, column) +
-                      ": expected sites whose names differ in letters a-z, digits, '_' or '-' "
-                      "(not only in case, and within 64 characters), but " +
-                      detail::quoted(site.name) + " and " + detail::quoted(other.name) + " (" +
-                      other.table.where(0) + ") both give the client id " + detail::quoted(site.id.str()) +
-                      "; spell them alike if they are one site, rename one if not");
-    }
+  }
+  if (const auto repeated = detail::find_repeated(ids)) {
+    const Site& first = sites[repeated->first];
+    const Site& second = sites[repeated->second];
+    throw Error(
+        error::invalid_id,
+        second.table.where(0, column) +
+            ": expected sites whose names differ in letters a-z, digits, '_' or '-' (not only in case, and "
+            "within 64 characters), but " +
+            detail::quoted(second.name) + " and " + detail::quoted(first.name) + " (" + first.table.where(0) +
+            ") both give the client id " + detail::quoted(second.id.str()) +
+            "; spell them alike if they are one site, rename one if not");
   }
   return sites;
 }

@@ -5,6 +5,7 @@
 #include <Eigen/Cholesky>
 #include <Eigen/Core>
 #include <limits>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -75,32 +76,70 @@ class ScaledInformation {
   Eigen::LDLT<FeatureMatrix<double>> factor_;  // pivoted: takes next what is explained least
 };
 
+/// Sums over strata.
+struct StratifiedLikelihood {
+  std::span<const CoxModel<double>> strata;
+
+  [[nodiscard]] double log_likelihood(const Parameters<double>& at) const {
+    double sum = 0;
+    for (const CoxModel<double>& stratum : strata) sum += stratum.log_likelihood(at);
+    return sum;
+  }
+  [[nodiscard]] std::vector<double> score(const Parameters<double>& at) const {
+    return sum([&at](const CoxModel<double>& stratum) { return stratum.score(at); });
+  }
+  [[nodiscard]] std::vector<double> information(const Parameters<double>& at) const {
+    return sum([&at](const CoxModel<double>& stratum) { return stratum.information(at); });
+  }
+
+ private:
+  template <class Part>
+  [[nodiscard]] std::vector<double> sum(Part part) const {
+    std::vector<double> total;
+    for (const CoxModel<double>& stratum : strata) {
+      const std::vector<double> values = part(stratum);
+      total.resize(values.size());
+      for (std::size_t i = 0; i < values.size(); ++i) total[i] += values[i];
+    }
+    return total;
+  }
+};
+
 }  // namespace detail
 
-/// Maximises the partial likelihood of one site's rows by Newton's method from zeros, with step halving, and estimates
-/// standard errors by the inverse of the observed information, as R's coxph does. The model's penalty is left out: with it
-/// the standard errors would mean something else.
+/// Maximises the partial likelihood of several strata of rows, each with a baseline hazard of its own, by Newton's method
+/// from zeros, with step halving, and estimates standard errors by the inverse of the observed information, as R's coxph
+/// does with `strata()`. The models' penalty is left out: with it the standard errors would mean something else.
 ///
-/// \throws Error (`invalid_data`) without an event; for a feature that is constant, or a linear combination of others,
-/// among the rows at risk at an event; and where the likelihood has no maximum because too few events, or a feature that
-/// orders them perfectly, let coefficients grow for ever. The message names the column, counted from 0.
-/// Reads `model` only through const members: several threads may fit one model. Takes
-/// O(iterations * rows * columns^2).
-[[nodiscard]] inline NewtonResult fit_newton(const CoxModel<double>& model, NewtonOptions options = {}) {
+/// \param strata one model a stratum, of the same features. One stratum is an ordinary fit.
+/// \throws Error (`invalid_argument`) without strata; (`layout_mismatch`) when they differ in features; (`invalid_data`)
+/// without an event; for a feature that is constant, or a linear combination of others, among the rows at risk at an event;
+/// and where the likelihood has no maximum because too few events, or a feature that orders them perfectly, let coefficients
+/// grow for ever. The message names the column, counted from 0.
+/// Reads the models only through const members: several threads may fit one. Takes O(iterations * rows * columns^2).
+[[nodiscard]] inline NewtonResult fit_newton(std::span<const CoxModel<double>> strata,
+                                             NewtonOptions options = {}) {
   using Vector = detail::ScaledInformation::Vector;
   if (options.max_iterations == 0 || !(options.tolerance > 0)) {
     throw Error(error::invalid_argument,
                 "fit_newton: max_iterations must be at least 1 and tolerance positive, but they are " +
                     std::to_string(options.max_iterations) + " and " + number_text(options.tolerance));
   }
-  const std::string data = "fit_newton: " + std::to_string(model.num_events()) + " events among " +
-                           std::to_string(model.num_examples()) + " rows";
-  if (model.num_events() == 0) {
-    throw Error(error::invalid_data, data + "; a fit needs at least one event");
+  if (strata.empty()) throw Error(error::invalid_argument, "fit_newton: there is no stratum to fit");
+  std::size_t events = 0;
+  std::size_t rows = 0;
+  for (const CoxModel<double>& stratum : strata) {
+    require_layout(strata.front().layout(), stratum.layout(), "fit_newton: a stratum");
+    events += stratum.num_events();
+    rows += stratum.num_examples();
   }
+  const std::string data =
+      "fit_newton: " + std::to_string(events) + " events among " + std::to_string(rows) + " rows";
+  if (events == 0) throw Error(error::invalid_data, data + "; a fit needs at least one event");
+  const detail::StratifiedLikelihood model{strata};
 
-  Parameters<double> now(model.layout());
-  Parameters<double> next(model.layout());
+  Parameters<double> now(strata.front().layout());
+  Parameters<double> next(strata.front().layout());
   const std::size_t columns = now.size();
   NewtonResult result;
   result.log_likelihood_null = model.log_likelihood(now);
@@ -159,6 +198,11 @@ class ScaledInformation {
     result.standard_errors.push_back(std::sqrt(information.solve(Vector::Unit(now.flat().size(), k))[k]));
   }
   return result;
+}
+
+/// The same for one site alone.
+[[nodiscard]] inline NewtonResult fit_newton(const CoxModel<double>& model, NewtonOptions options = {}) {
+  return fit_newton(std::span<const CoxModel<double>>(&model, 1), options);
 }
 
 }  // namespace healthai

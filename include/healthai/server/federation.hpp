@@ -76,6 +76,11 @@ class Federation {
     const auto require = [](bool good, const char* what) {
       if (!good) throw Error(error::invalid_argument, std::string("federation: ") + what);
     };
+    require(!options_.training.local_steps || *options_.training.local_steps > 0,
+            "local_steps must be at least 1");
+    require(!options_.training.learning_rate ||
+                (is_finite(*options_.training.learning_rate) && *options_.training.learning_rate > 0),
+            "learning_rate must be positive");
     require(options_.quorum > 0, "quorum must be at least 1");
     require(options_.max_failed_rounds > 0, "max_failed_rounds must be at least 1");
     require(options_.checkpoint_every > 0, "checkpoint_every must be at least 1");
@@ -230,11 +235,8 @@ class Federation {
       failed_rounds_ = sampled_nobody ? failed_rounds_ : failed_rounds_ + 1;
       return true;
     }
-    auto broadcast = std::make_shared<const TrainBroadcast<Scalar>>(
-        TrainBroadcast<Scalar>{{current_.run, report.round, 0},
-                               current_.seed,
-                               current_.parameters,
-                               strategy_.configure(current_.state, report.round)});
+    auto broadcast = std::make_shared<const TrainBroadcast<Scalar>>(TrainBroadcast<Scalar>{
+        {current_.run, report.round, 0}, current_.seed, current_.parameters, objective(report.round)});
     PartialAggregate<Aggregator, Scalar> aggregate;
     if constexpr (shows_replies) {
       const Layout& layout = current_.parameters.layout();
@@ -261,6 +263,13 @@ class Federation {
     report.num_examples = aggregate.weight;
     apply(report, aggregate);
     return true;
+  }
+
+  [[nodiscard]] LocalObjective<Scalar> objective(std::uint64_t round) const {
+    LocalObjective<Scalar> objective = strategy_.configure(current_.state, round);
+    if (!objective.local_steps) objective.local_steps = options_.training.local_steps;
+    if (!objective.learning_rate) objective.learning_rate = options_.training.learning_rate;
+    return objective;
   }
 
   [[nodiscard]] Deadline deadline() const {

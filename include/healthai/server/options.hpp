@@ -29,10 +29,18 @@ struct EarlyStopping {
       10;  ///< evaluations in a row without improvement that end the run; ones below quorum do not count
 };
 
+/// What every client is told about its local training, where the strategy says nothing of its own. A client that cannot
+/// honour what is set refuses (see LocalObjective).
+struct TrainingOptions {
+  std::optional<std::uint64_t> local_steps{};  ///< gradient steps a round; none: the client's own choice
+  std::optional<double> learning_rate{};       ///< none: the client's own choice
+};
+
 /// How a Federation runs. Every field has a working default.
 struct FederationOptions {
   std::uint64_t rounds = 10;  ///< the most rounds
   std::uint64_t seed = 0;     ///< all randomness derives from it
+  TrainingOptions training{};
   ClientSelection selection{AllClients{}};
   std::size_t quorum = 1;  ///< fewer usable replies than this, and the model stays as it was
 

@@ -74,7 +74,7 @@ class CsvScanner {
   }
   [[nodiscard]] std::string where(std::size_t line, std::size_t column) const {
     const bool named = names_ != nullptr && column <= names_->size();
-    return where_line(line) + ", column " + (named ? quoted((*names_)[column - 1]) : std::to_string(column));
+    return where_line(line) + ", column " + (named ? detail::quoted((*names_)[column - 1]) : std::to_string(column));
   }
   [[noreturn]] void fail(std::size_t line, const std::string& message) const {
     throw Error(error::csv, where(line, column_) + ": " + message);
@@ -122,7 +122,7 @@ class CsvScanner {
     if (!at_end() && here() != delimiter_ && !at_line_end()) {
       if (here() == '\r') fail_on_cr();
       fail(line_, "expected the delimiter or the end of the line after the closing quote, got " +
-                      quoted(text_.substr(at_, text_.find_first_of("\r\n", at_) - at_)) +
+                      detail::quoted(text_.substr(at_, text_.find_first_of("\r\n", at_) - at_)) +
                       "; double the quotes inside a field");
     }
     return field;

@@ -50,7 +50,7 @@ namespace healthai::detail {
   std::string list;
   for (const std::string& name : names) {
     if (list.size() > 300) return list + ", ... (" + std::to_string(names.size()) + " in all)";
-    list += (list.empty() ? "" : ", ") + quoted(name);
+    list += (list.empty() ? "" : ", ") + detail::quoted(name);
   }
   return list.empty() ? "none" : list;
 }
