@@ -52,7 +52,7 @@ void run(const Flags& flags, healthai::RunManifest& manifest) {
 
   // With --json - the result alone goes to standard output.
   std::FILE* const out = flags.json == "-" ? stderr : stdout;
-  std::fprintf(out, "%s: %zu hospitals, %zu patients, %zu events; %zu rows dropped for missing values\n",
+  std::fprintf(out, "%s: %zu hospitals, %zu patients, %zu events; rows dropped for missing values: %zu\n",
                flags.data.c_str(), hospitals.sites.size(), hospitals.patients(), events, hospitals.dropped);
   std::fprintf(out, "learning rate %s (on standardised covariates)\n", healthai::number_text(rate).c_str());
 

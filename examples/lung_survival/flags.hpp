@@ -22,7 +22,7 @@ struct Flags {
   std::uint64_t rounds = 100000;
   std::uint64_t local_steps = 1;
   std::optional<double> learning_rate{};
-  double proximal_mu = 0.1;
+  double proximal_mu = 1;
   double tolerance = 1e-13;
   std::uint64_t seed = 1;
   std::size_t threads = 1;
