@@ -125,7 +125,7 @@ class Table {
   /// in one of them, (`csv`) if it is numeric in one and text in the other. Nothing is changed then.
   void append(const Table& other) {
     if (columns_.empty()) {
-      *this = other;
+      *this = Table(other);
       return;
     }
     for (const std::string& name : other.names_) static_cast<void>(column(name));
@@ -141,14 +141,14 @@ class Table {
           static_cast<void>(mine.numeric ? other.numeric(mine.name) : numeric(mine.name));  // throws
         }
       }
-      mine.numbers.insert(mine.numbers.end(), theirs.numbers.begin(), theirs.numbers.end());
-      mine.texts.insert(mine.texts.end(), theirs.texts.begin(), theirs.texts.end());
+      for (const double number : theirs.numbers) mine.numbers.push_back(number);
+      for (std::string& text : theirs.texts) mine.texts.push_back(std::move(text));
     }
     for (Origin origin : other.origins_) {
       origin.source += sources_.size();
       result.origins_.push_back(origin);
     }
-    result.sources_.insert(result.sources_.end(), other.sources_.begin(), other.sources_.end());
+    for (const std::string& source : other.sources_) result.sources_.push_back(source);
     *this = std::move(result);
   }
 

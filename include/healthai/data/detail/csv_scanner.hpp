@@ -74,7 +74,8 @@ class CsvScanner {
   }
   [[nodiscard]] std::string where(std::size_t line, std::size_t column) const {
     const bool named = names_ != nullptr && column <= names_->size();
-    return where_line(line) + ", column " + (named ? detail::quoted((*names_)[column - 1]) : std::to_string(column));
+    return where_line(line) + ", column " +
+           (named ? detail::quoted((*names_)[column - 1]) : std::to_string(column));
   }
   [[noreturn]] void fail(std::size_t line, const std::string& message) const {
     throw Error(error::csv, where(line, column_) + ": " + message);
