@@ -171,8 +171,7 @@ struct ReproducibleMean {
       const auto add = detail::reproducible_add_kernel<Number>();
       for (std::size_t begin = 0; begin < layout_.size(); begin += block) {
         const std::size_t count = (std::min)(block, layout_.size() - begin);
-        const std::size_t next = begin + 2 * block <= layout_.size() ? begin + block : begin;
-        add(arrays().from(begin), terms, weights, begin, count, next);
+        add(arrays().from(begin), terms, weights, begin, count);
       }
     }
     void require_room(std::uint64_t more) {

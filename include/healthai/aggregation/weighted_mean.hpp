@@ -105,14 +105,9 @@ struct WeightedMean {
 
       Parameters<Scalar> mean = take_result();
       const auto kernels = detail::weighted_sum_kernels<Scalar>();
-      alignas(64) double block[detail::weighted_sum_block];
-      for_each_block([&](std::size_t begin, std::size_t count, std::size_t next) {
-        double* sum = sum_.data() + begin;
-        if (!last.empty()) {
-          if (!fresh) std::copy_n(sum, count, block);
-          sum = block;
-          kernels.add(sum, list.terms(), begin, count, next, fresh);
-        }
+      for_each_block([&](std::size_t begin, std::size_t count) {
+        double* const sum = sum_.data() + (fresh ? 0 : begin);  // if new, one block will do for all
+        if (!last.empty()) kernels.add(sum, list.terms(), begin, count, fresh);
         if (!kernels.divide(mean.data() + begin, sum, weight_, count)) fail(mean, begin);
       });
       return mean;
@@ -162,14 +157,13 @@ struct WeightedMean {
       constexpr std::size_t block = detail::weighted_sum_block;
       for (std::size_t begin = 0; begin < layout_.size(); begin += block) {
         const std::size_t count = (std::min)(block, layout_.size() - begin);
-        const std::size_t next = begin + count < layout_.size() ? begin + count : begin;
-        visit(begin, count, next);
+        visit(begin, count);
       }
     }
     void add_terms(const detail::Terms<Scalar>& terms) {
       const auto kernels = detail::weighted_sum_kernels<Scalar>();
-      for_each_block([&](std::size_t begin, std::size_t count, std::size_t next) {
-        kernels.add(sum_.data() + begin, terms, begin, count, next, count_ == 0);
+      for_each_block([&](std::size_t begin, std::size_t count) {
+        kernels.add(sum_.data() + begin, terms, begin, count, count_ == 0);
       });
     }
     void add_values(std::span<const double> values) {

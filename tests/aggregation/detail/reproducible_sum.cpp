@@ -45,12 +45,12 @@ TEST_CASE_TEMPLATE("reproducible sum: every instruction set makes the same digit
     Sums expected(size);
     for (std::size_t k = clients; k-- > 0;) {  // backwards, one at a time
       reproducible_add_kernel<Scalar>(Simd::baseline)(expected.arrays(), {&pointers[k], nullptr, 1},
-                                                      &weights[k], 0, size, 0);
+                                                      &weights[k], 0, size);
     }
     for (const Simd simd : supported_simd()) {
       Sums sums(size);
       reproducible_add_kernel<Scalar>(simd)(sums.arrays(), {pointers.data(), nullptr, clients},
-                                            weights.data(), 0, size, 0);
+                                            weights.data(), 0, size);
       RC_ASSERT(sums == expected);
     }
   }));

@@ -68,18 +68,18 @@ TEST_CASE_TEMPLATE("weighted sum: every instruction set gives the bits of the pl
       const auto kernels = weighted_sum_kernels<Scalar>(simd);
       // In two blocks; whatever was in the sums before does not count.
       std::vector<double> sum(p.size, std::numeric_limits<double>::quiet_NaN());
-      kernels.add(sum.data(), p.terms(), 0, cut, 0, true);
-      kernels.add(sum.data() + cut, p.terms(), cut, p.size - cut, cut, true);
+      kernels.add(sum.data(), p.terms(), 0, cut, true);
+      kernels.add(sum.data() + cut, p.terms(), cut, p.size - cut, true);
       RC_ASSERT(bits(sum) == expected);
       // One term at a time.
       std::vector<double> single(p.size, 0.0);
       for (std::size_t k = 0; k < p.values.size(); ++k) {
-        kernels.add(single.data(), {&p.pointers[k], &p.weights[k], 1}, 0, p.size, 0, false);
+        kernels.add(single.data(), {&p.pointers[k], &p.weights[k], 1}, 0, p.size, false);
       }
       RC_ASSERT(bits(single) == expected);
       // On top of sums that are there.
       std::vector<double> more(p.size, 0.1);
-      kernels.add(more.data(), p.terms(), 0, p.size, 0, false);
+      kernels.add(more.data(), p.terms(), 0, p.size, false);
       RC_ASSERT(bits(more) == on_top);
     }
   }));
@@ -93,7 +93,7 @@ TEST_CASE_TEMPLATE("weighted sum: products are not fused into the sum", Scalar, 
   for (const Simd simd : supported_simd()) {
     CAPTURE(to_string(simd));
     std::vector<double> sum(three.size(), -1.0);
-    weighted_sum_kernels<Scalar>(simd).add(sum.data(), {&pointer, &weight, 1}, 0, sum.size(), 0, false);
+    weighted_sum_kernels<Scalar>(simd).add(sum.data(), {&pointer, &weight, 1}, 0, sum.size(), false);
     for (const double s : sum) CHECK(s == 0.0);
   }
 }

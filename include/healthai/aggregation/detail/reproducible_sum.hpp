@@ -15,7 +15,7 @@ namespace healthai::detail {
 template <class Lanes, class Scalar>
 HEALTHAI_ALWAYS_INLINE void reproducible_add_body(const DigitArrays& sums, const Terms<Scalar>& terms,
                                                   const SplitWeight* weights, std::size_t begin,
-                                                  std::size_t count, std::size_t next_begin) noexcept {
+                                                  std::size_t count) noexcept {
   constexpr std::size_t group = 4;
   constexpr std::size_t line = 64 / sizeof(Scalar);
   const auto step = [&]<class Width>(Width, std::size_t i, std::size_t first, std::size_t last)
@@ -37,9 +37,8 @@ HEALTHAI_ALWAYS_INLINE void reproducible_add_body(const DigitArrays& sums, const
     const std::size_t last = first + group < terms.count ? first + group : terms.count;
     std::size_t i = 0;
     for (; i + line <= count; i += line) {
-      for (std::size_t k = last; k < last + group && k < last + terms.count; ++k) {
-        HEALTHAI_PREFETCH(k < terms.count ? terms.values[k] + begin + i
-                                          : terms.values[k - terms.count] + next_begin + i);
+      for (std::size_t k = first; k < last; ++k) {
+        HEALTHAI_PREFETCH(reinterpret_cast<const char*>(terms.values[k] + begin + i) + prefetch_bytes);
       }
       for (std::size_t j = i; j < i + line; j += Lanes::lanes) step(Lanes{}, j, first, last);
     }
@@ -50,27 +49,25 @@ HEALTHAI_ALWAYS_INLINE void reproducible_add_body(const DigitArrays& sums, const
 /// A kernel of one instruction set.
 template <class Scalar>
 using ReproducibleAdd = void (*)(const DigitArrays& sums, const Terms<Scalar>& terms,
-                                 const SplitWeight* weights, std::size_t begin, std::size_t count,
-                                 std::size_t next_begin) noexcept;
+                                 const SplitWeight* weights, std::size_t begin, std::size_t count) noexcept;
 
 template <class Scalar>
 void reproducible_add_baseline(const DigitArrays& sums, const Terms<Scalar>& terms,
-                               const SplitWeight* weights, std::size_t begin, std::size_t count,
-                               std::size_t next_begin) noexcept {
-  reproducible_add_body<Lanes1>(sums, terms, weights, begin, count, next_begin);
+                               const SplitWeight* weights, std::size_t begin, std::size_t count) noexcept {
+  reproducible_add_body<Lanes1>(sums, terms, weights, begin, count);
 }
 #if HEALTHAI_X86_DISPATCH
 template <class Scalar>
 HEALTHAI_TARGET_AVX2 void reproducible_add_avx2(const DigitArrays& sums, const Terms<Scalar>& terms,
                                                 const SplitWeight* weights, std::size_t begin,
-                                                std::size_t count, std::size_t next_begin) noexcept {
-  reproducible_add_body<Lanes4>(sums, terms, weights, begin, count, next_begin);
+                                                std::size_t count) noexcept {
+  reproducible_add_body<Lanes4>(sums, terms, weights, begin, count);
 }
 template <class Scalar>
 HEALTHAI_TARGET_AVX512 void reproducible_add_avx512(const DigitArrays& sums, const Terms<Scalar>& terms,
                                                     const SplitWeight* weights, std::size_t begin,
-                                                    std::size_t count, std::size_t next_begin) noexcept {
-  reproducible_add_body<Lanes8>(sums, terms, weights, begin, count, next_begin);
+                                                    std::size_t count) noexcept {
+  reproducible_add_body<Lanes8>(sums, terms, weights, begin, count);
 }
 #endif
 
@@ -153,7 +150,7 @@ struct ReproducibleSum {
   void add(double value) noexcept {
     const double* const values = &value;
     const SplitWeight one = SplitWeight::one();
-    reproducible_add_baseline<double>(arrays(), {&values, nullptr, 1}, &one, 0, 1, 0);
+    reproducible_add_baseline<double>(arrays(), {&values, nullptr, 1}, &one, 0, 1);
   }
   [[nodiscard]] WideNumber value() const noexcept { return wide_number(high, middle, low, anchor); }
 };

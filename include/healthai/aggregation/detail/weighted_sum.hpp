@@ -8,9 +8,13 @@
 
 namespace healthai::detail {
 
-/// How many coordinates are worked on before the next ones: their sums (32 KiB) stay in the fastest caches meanwhile,
-/// and each vector is read in pieces long enough for the processor's own prefetching to help.
-inline constexpr std::size_t weighted_sum_block = 4096;
+/// How many coordinates are worked on before the next ones: their sums (64 KiB) stay in the processor's caches, and each
+/// vector is read in long pieces.
+inline constexpr std::size_t weighted_sum_block = 8192;
+
+/// How far ahead in each vector memory is asked for: hundreds of buffers in turn are more than a processor's own
+/// prefetching follows. Past the end of a block this is where the next block begins.
+inline constexpr std::size_t prefetch_bytes = 2048;
 
 /// A list of weighted vectors: `values[k]` times `weights[k]`, for k < count.
 template <class Scalar>
@@ -33,24 +37,20 @@ HEALTHAI_ALWAYS_INLINE void add_product(typename Lanes::Doubles& sum, const Scal
   sum += product;
 }
 
-/// Adds `sizeof...(K)` terms in one pass over the coordinates [begin, begin + count), so that a sum is read and written
-/// once for all of them. `next` are as many vectors that will be read right after these: hundreds of buffers in turn
-/// are more than a processor's own prefetching follows.
+/// Adds `sizeof...(K)` terms in one pass over `count` coordinates, so that a sum is read and written once for all of them.
 template <class Lanes, bool Fresh, class Scalar, std::size_t... K>
 HEALTHAI_ALWAYS_INLINE void add_group(double* sum, const Scalar* const* values, const double* weights,
-                                      const Scalar* const* next, std::size_t count,
-                                      std::index_sequence<K...>) noexcept {
+                                      std::size_t count, std::index_sequence<K...>) noexcept {
   using Doubles = typename Lanes::Doubles;
   constexpr std::size_t lanes = Lanes::lanes;
   constexpr std::size_t line = 64 / sizeof(Scalar);
   Doubles weight[sizeof...(K)]{};
   (Lanes::fill(weight[K], weights[K]), ...);
   const Scalar* const value[] = {values[K]...};
-  const Scalar* const ahead[] = {next[K]...};
 
   std::size_t i = 0;
   for (; i + line <= count; i += line) {
-    (HEALTHAI_PREFETCH(ahead[K] + i), ...);
+    (HEALTHAI_PREFETCH(reinterpret_cast<const char*>(value[K] + i) + prefetch_bytes), ...);
     for (std::size_t j = i; j < i + line; j += lanes) {
       Doubles total{};
       if constexpr (!Fresh) Lanes::load(total, sum + j);
@@ -66,34 +66,23 @@ HEALTHAI_ALWAYS_INLINE void add_group(double* sum, const Scalar* const* values, 
 }
 
 /// One block of coordinates: sum[i] (+)= Σ_k weights[k] * values[k][begin + i] for i < count, in the order of k.
-/// `fresh`: whatever `sum` holds counts as zero. `next_begin`: the block that will be asked for after this one.
+/// `fresh`: whatever `sum` holds counts as zero.
 template <class Lanes, class Scalar>
 HEALTHAI_ALWAYS_INLINE void weighted_sum_body(double* sum, const Terms<Scalar>& terms, std::size_t begin,
-                                              std::size_t count, std::size_t next_begin,
-                                              bool fresh) noexcept {
+                                              std::size_t count, bool fresh) noexcept {
   std::size_t k = 0;
   const auto pass = [&]<std::size_t... K>(std::index_sequence<K...> indices)
 #if defined(__GNUC__)
       __attribute__((always_inline))
 #endif
   {
-    constexpr std::size_t width = sizeof...(K);
-    const auto ahead = [&](std::size_t t)
-#if defined(__GNUC__)
-                           __attribute__((always_inline))
-#endif
-    {
-      return t < terms.count ? terms.values[t] + begin
-                             : terms.values[(t - terms.count) % terms.count] + next_begin;
-    };
     const Scalar* const values[] = {terms.values[k + K] + begin...};
-    const Scalar* const next[] = {ahead(k + width + K)...};
     if (fresh && k == 0) {
-      add_group<Lanes, true>(sum, values, terms.weights + k, next, count, indices);
+      add_group<Lanes, true>(sum, values, terms.weights + k, count, indices);
     } else {
-      add_group<Lanes, false>(sum, values, terms.weights + k, next, count, indices);
+      add_group<Lanes, false>(sum, values, terms.weights + k, count, indices);
     }
-    k += width;
+    k += sizeof...(K);
   };
   // Four terms a pass keep up with memory; the passes are as equal as can be.
   for (std::size_t passes = (terms.count + 3) / 4; passes > 0; --passes) {
@@ -142,7 +131,7 @@ HEALTHAI_ALWAYS_INLINE bool divide_body(Scalar* out, const double* sum, double w
 template <class Scalar>
 struct WeightedSumKernels {
   void (*add)(double* sum, const Terms<Scalar>& terms, std::size_t begin, std::size_t count,
-              std::size_t next_begin, bool fresh) noexcept;
+              bool fresh) noexcept;
   bool (*divide)(Scalar* out, const double* sum, double weight, std::size_t count) noexcept;
 };
 
@@ -154,8 +143,8 @@ using BaselineLanes = Lanes1;
 
 template <class Scalar>
 void weighted_sum_baseline(double* sum, const Terms<Scalar>& terms, std::size_t begin, std::size_t count,
-                           std::size_t next_begin, bool fresh) noexcept {
-  weighted_sum_body<BaselineLanes>(sum, terms, begin, count, next_begin, fresh);
+                           bool fresh) noexcept {
+  weighted_sum_body<BaselineLanes>(sum, terms, begin, count, fresh);
 }
 template <class Scalar>
 bool divide_baseline(Scalar* out, const double* sum, double weight, std::size_t count) noexcept {
@@ -164,8 +153,8 @@ bool divide_baseline(Scalar* out, const double* sum, double weight, std::size_t 
 #if HEALTHAI_X86_DISPATCH
 template <class Scalar>
 HEALTHAI_TARGET_AVX2 void weighted_sum_avx2(double* sum, const Terms<Scalar>& terms, std::size_t begin,
-                                            std::size_t count, std::size_t next_begin, bool fresh) noexcept {
-  weighted_sum_body<Lanes4>(sum, terms, begin, count, next_begin, fresh);
+                                            std::size_t count, bool fresh) noexcept {
+  weighted_sum_body<Lanes4>(sum, terms, begin, count, fresh);
 }
 template <class Scalar>
 HEALTHAI_TARGET_AVX2 bool divide_avx2(Scalar* out, const double* sum, double weight,
@@ -174,9 +163,8 @@ HEALTHAI_TARGET_AVX2 bool divide_avx2(Scalar* out, const double* sum, double wei
 }
 template <class Scalar>
 HEALTHAI_TARGET_AVX512 void weighted_sum_avx512(double* sum, const Terms<Scalar>& terms, std::size_t begin,
-                                                std::size_t count, std::size_t next_begin,
-                                                bool fresh) noexcept {
-  weighted_sum_body<Lanes8>(sum, terms, begin, count, next_begin, fresh);
+                                                std::size_t count, bool fresh) noexcept {
+  weighted_sum_body<Lanes8>(sum, terms, begin, count, fresh);
 }
 template <class Scalar>
 HEALTHAI_TARGET_AVX512 bool divide_avx512(Scalar* out, const double* sum, double weight,
