@@ -12,13 +12,13 @@
 #include <optional>
 #include <stop_token>
 #include <string>
-#include <tuple>
 #include <type_traits>
 #include <utility>
 #include <vector>
 
 #include "healthai/aggregation/concept.hpp"
 #include "healthai/core/finite.hpp"
+#include "healthai/core/partial_aggregate.hpp"
 #include "healthai/core/random.hpp"
 #include "healthai/core/training.hpp"
 #include "healthai/server/checkpoint.hpp"
@@ -237,10 +237,9 @@ class Federation {
     }
     auto broadcast = std::make_shared<const TrainBroadcast<Scalar>>(TrainBroadcast<Scalar>{
         {current_.run, report.round, 0}, current_.seed, current_.parameters, objective(report.round)});
-    PartialAggregate<Aggregator, Scalar> aggregate;
     if constexpr (shows_replies) {
       const Layout& layout = current_.parameters.layout();
-      detail::Fold<Aggregator, Scalar> fold(strategy_.aggregator, layout);
+      detail::Fold<Aggregator, Scalar> fold(strategy_.aggregator, layout, std::move(spare_));
       auto failures = detail::gather<Train<Scalar>>(
           *transport_, report.selected, std::move(broadcast),
           {options_.deadline,
@@ -251,17 +250,20 @@ class Federation {
             return wrong;
           });
       if (!failures) return false;
-      std::tie(aggregate, report.metrics) = fold.finish();
-      aggregate.failures = std::move(*failures);
+      report.failures = std::move(*failures);
+      report.participants = std::move(fold.contributors());
+      report.metrics = std::move(fold.metrics());
+      report.num_examples = fold.weight();
+      apply(report, [&fold] { return fold.finish(); });
     } else {
-      aggregate = transport_->template sum<Train<Scalar>>(strategy_.aggregator, report.selected,
-                                                          std::move(broadcast), deadline());
+      PartialAggregate<Aggregator, Scalar> aggregate = transport_->template sum<Train<Scalar>>(
+          strategy_.aggregator, report.selected, std::move(broadcast), deadline());
+      report.failures = std::move(aggregate.failures);
+      report.participants = std::move(aggregate.contributors);
       report.metrics = metrics_of(aggregate.scalars);
+      report.num_examples = aggregate.weight;
+      apply(report, [&aggregate] { return aggregate.states.front().finish(); });
     }
-    report.participants = std::move(aggregate.contributors);
-    report.failures = std::move(aggregate.failures);
-    report.num_examples = aggregate.weight;
-    apply(report, aggregate);
     return true;
   }
 
@@ -277,7 +279,8 @@ class Federation {
   }
 
   /// From the aggregate to the next parameters, or to the reason why there are none.
-  void apply(RoundReport& report, PartialAggregate<Aggregator, Scalar>& aggregate) {
+  template <class Finish>
+  void apply(RoundReport& report, Finish finish_aggregate) {
     if (report.participants.size() < options_.quorum) {
       report.error = "round " + std::to_string(report.round) + ": " +
                      std::to_string(report.participants.size()) + " of " +
@@ -289,16 +292,17 @@ class Federation {
       return;
     }
     try {
-      const Parameters<Scalar> update = aggregate.states.front().finish();
-      Parameters<Scalar> next = current_.parameters;
+      Parameters<Scalar> update = finish_aggregate();
+      next_ = current_.parameters;
       State state = current_.state;
-      strategy_.apply(state, next, update);
-      if (!all_finite<Scalar>(next.span())) {
+      strategy_.apply(state, next_, update);
+      if (!all_finite<Scalar>(next_.span())) {
         throw Error(error::not_finite,
                     "the strategy's step makes parameters that are not finite; try a smaller rate");
       }
-      report.update_norm = (next.flat() - current_.parameters.flat()).template cast<double>().stableNorm();
-      current_.parameters = std::move(next);
+      report.update_norm = (next_.flat() - current_.parameters.flat()).template cast<double>().stableNorm();
+      std::swap(current_.parameters, next_);
+      spare_ = std::move(update);
       current_.state = std::move(state);
       current_.last_update_norm = report.update_norm;
       report.updated = true;
@@ -376,6 +380,9 @@ class Federation {
   FederationOptions options_;
   std::function<Metrics(const Parameters<Scalar>&)> central_;
   Checkpoint<Scalar, StrategyType> current_{};
+  Parameters<Scalar>
+      next_{};  // memory kept between rounds: of a large model, fresh memory costs more than arithmetic
+  Parameters<Scalar> spare_{};
   std::uint64_t failed_rounds_ = 0;  // in a row
   bool started_ = false;
 };

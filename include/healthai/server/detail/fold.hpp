@@ -3,13 +3,14 @@
 #include <algorithm>
 #include <cstddef>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "healthai/aggregation/concept.hpp"
+#include "healthai/core/failure.hpp"
 #include "healthai/core/finite.hpp"
-#include "healthai/core/partial_aggregate.hpp"
 #include "healthai/core/training.hpp"
 
 namespace healthai::detail {
@@ -43,51 +44,70 @@ template <class Scalar>
   return std::nullopt;
 }
 
-/// Folds checked replies into a PartialAggregate as they come. A few wait so that an aggregator can take them together,
+/// Folds checked replies into an aggregator's state as they come. A few wait so that the aggregator can take them together,
 /// which is faster and gives the same bits.
 template <class Aggregator, class Scalar>
 class Fold {
  public:
-  Fold(const Aggregator& aggregator, const Layout& layout) : aggregator_(aggregator), layout_(layout) {}
+  /// \param spare  memory that may become the result
+  Fold(const Aggregator& aggregator, const Layout& layout, Parameters<Scalar> spare)
+      : state_(begin(aggregator, layout, std::move(spare))), batch_(batch_for(layout)) {}
 
   void add(const ClientId& client, TrainReply<Scalar> reply) {
-    if (result_.states.empty()) result_.states.push_back(aggregator_.template begin<Scalar>(layout_));
-    result_.contributors.push_back(client);
-    result_.weight += reply.num_examples;
+    if (waiting_.size() >= batch_) flush();
+    contributors_.push_back(client);
+    weight_ += reply.num_examples;
     metrics_ += reply.metrics;
     waiting_.push_back({std::move(reply.update), reply.num_examples});
-    if (waiting_.size() >= batch()) flush();
   }
 
-  /// Everything folded, and the metrics.
-  [[nodiscard]] std::pair<PartialAggregate<Aggregator, Scalar>, Metrics> finish() {
-    flush();
-    return {std::move(result_), std::move(metrics_)};
+  [[nodiscard]] std::vector<ClientId>& contributors() noexcept { return contributors_; }
+  [[nodiscard]] double weight() const noexcept { return weight_; }
+  [[nodiscard]] Metrics& metrics() noexcept { return metrics_; }
+
+  /// The aggregated update. \throws Error as the aggregator's `finish` does
+  [[nodiscard]] Parameters<Scalar> finish() {
+    // An aggregator that can take the last updates while it finishes reads them once and its sums not at all.
+    if constexpr (requires { state_.finish(std::span<const Update<Scalar>>(waiting_)); }) {
+      return state_.finish(std::span<const Update<Scalar>>(waiting_));
+    } else {
+      flush();
+      return state_.finish();
+    }
   }
 
  private:
+  using State = typename Aggregator::template State<Scalar>;
+
+  static State begin(const Aggregator& aggregator, const Layout& layout, Parameters<Scalar> spare) {
+    if constexpr (requires { aggregator.template begin<Scalar>(layout, std::move(spare)); }) {
+      return aggregator.template begin<Scalar>(layout, std::move(spare));
+    } else {
+      return aggregator.template begin<Scalar>(layout);
+    }
+  }
   /// At most 16 updates wait, and 64 MiB of them.
-  [[nodiscard]] std::size_t batch() const noexcept {
+  [[nodiscard]] static std::size_t batch_for(const Layout& layout) noexcept {
     constexpr std::size_t memory = std::size_t{64} << 20U;
-    return std::clamp<std::size_t>(memory / (std::max)(layout_.size() * sizeof(Scalar), std::size_t{1}), 1,
+    return std::clamp<std::size_t>(memory / (std::max)(layout.size() * sizeof(Scalar), std::size_t{1}), 1,
                                    16);
   }
   void flush() {
     if (waiting_.empty()) return;
-    auto& state = result_.states.front();
-    if constexpr (BatchAggregation<typename Aggregator::template State<Scalar>, Scalar>) {
-      state.add_batch(std::span<const Update<Scalar>>(waiting_));
+    if constexpr (BatchAggregation<State, Scalar>) {
+      state_.add_batch(std::span<const Update<Scalar>>(waiting_));
     } else {
-      for (Update<Scalar>& update : waiting_) state.add(std::move(update));
+      for (Update<Scalar>& update : waiting_) state_.add(std::move(update));
     }
     waiting_.clear();
   }
 
-  const Aggregator& aggregator_;
-  Layout layout_;
-  PartialAggregate<Aggregator, Scalar> result_;
-  Metrics metrics_;
+  State state_;
+  std::size_t batch_;
   std::vector<Update<Scalar>> waiting_;
+  std::vector<ClientId> contributors_;
+  Metrics metrics_;
+  double weight_ = 0;
 };
 
 }  // namespace healthai::detail
