@@ -20,7 +20,7 @@ FederatedFit run_one(Study& study, const std::string& strategy, std::uint64_t lo
   const std::string steps = std::to_string(local_steps) + (local_steps == 1 ? " local step" : " local steps");
   const std::string name =
       prox ? "FedProx, mu " + healthai::number_text(flags.proximal_mu) + ", " + steps : "FedAvg, " + steps;
-  std::fprintf(stderr, "%s\n", name.c_str());
+  if (!flags.single()) std::fprintf(stderr, "%s\n", name.c_str());
   const auto run = [&](auto with) {
     if (flags.plot.empty()) return federated_fit(name, study, with, local_steps, healthai::ProgressBar{});
     const std::string log = flags.plot + "/rounds_" + strategy + "_" + std::to_string(local_steps) + ".csv";

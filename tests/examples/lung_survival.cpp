@@ -142,12 +142,12 @@ TEST_CASE("what is wrong with flags or data is one clear line and exit status 2"
   refused(run("--covariates age,sexx"), "sexx");
   refused(run("--time-column tim"), "tim");
   refused(run("--site-column hospitl"), "hospitl");
-  refused(with("site,time,dead,x\na,1,1,one\na,2,0,2\n"), "data.csv:2");
-  refused(with("site,time,dead,x\na,1,1,1\na,2,0\n"), "data.csv:3");
-  refused(with("site,time,dead,x\na,1,1,1\n,2,0,2\n"), "data.csv:3");
+  refused(with("site,time,dead,x\na,1,1,one\na,2,0,2\n"), "data.csv, line 2");
+  refused(with("site,time,dead,x\na,1,1,1\na,2,0\n"), "data.csv, line 3");
+  refused(with("site,time,dead,x\na,1,1,1\n,2,0,2\n"), "data.csv, line 3");
   refused(with("site,time,dead,x\na,1,1,1\na,2,1,2\nb,3,1,\n"), "site \"b\" is empty");
   refused(with("site,time,dead,x\na,1,1,1\na,-2,0,2\n"), "-2");
-  refused(with("site,time,dead,x\na,1,1,1\na,2,2,2\n"), "data.csv:3");
+  refused(with("site,time,dead,x\na,1,1,1\na,2,2,2\n"), "data.csv, line 3");
   refused(with("site,time,dead,x\na,1,0,1\na,2,0,2\n"), "no event");
   refused(with("site,time,dead,x\na,1,1,7\na,2,1,7\n"), "constant");
   refused(with(""), "data.csv");

@@ -21,14 +21,19 @@ struct Update {
 /// round go into a state of their own:
 ///
 ///     auto state = aggregator.template begin<Scalar>(layout);
-///     state.add(std::move(update));            // in client order; takes ownership, so that the buffer may be kept or reused
-///     state.add_batch(span_of_updates);        // optional: the same result, bit for bit, as adding them one by one
+///     state.add(std::move(update));        // in client order; takes ownership: the buffer may be kept or reused
 ///     Parameters<Scalar> mean = state.finish();
+///
+/// Optional, for speed; each gives the same bits as the plain way:
+///
+///     aggregator.template begin<Scalar>(layout, std::move(old_mean));   // memory for the result
+///     state.add_batch(span_of_updates);                                 // as adding them one by one
+///     state.finish(span_of_last_updates);                               // as add_batch and then finish
 ///
 /// - `add` may rely on: the layout is the one of `begin`, every number is finite, the weight is finite and >= 0. Whoever
 ///   calls it has checked that (the Federation does).
-/// - `finish` is called once, after at least one `add`. It throws an Error (`invalid_argument`) when the rule has no result (all
-///   weights zero, too few updates for the rule).
+/// - `finish` is called once, after at least one `add`. It throws an Error (`invalid_argument`) when the rule has no
+///   result (all weights zero, too few updates for the rule).
 /// - Thread safety: none; a state belongs to one thread.
 /// - Not required: that the rule is a sum (see AdditiveAggregator).
 template <class A, class Scalar>

@@ -49,7 +49,6 @@ inline constexpr ErrorId invalid_reply{"invalid_reply"};  ///< a reply that brea
 // the coordinator's side of a round
 inline constexpr ErrorId below_quorum{"below_quorum"};  ///< too few usable replies: the model is unchanged
 inline constexpr ErrorId no_clients{"no_clients"};      ///< the transport reaches nobody
-inline constexpr ErrorId observer_failed{"observer_failed"};  ///< an observer threw: training goes on
 inline constexpr ErrorId not_started{"not_started"};          ///< step() before start()
 // archives, files
 inline constexpr ErrorId archive_truncated{"archive_truncated"};  ///< the data end before the value does

@@ -98,7 +98,7 @@ class Federation {
   }
 
   /// Begins a run at `initial`, or where the checkpoint left off (see `FederationOptions::resume`).
-  /// \throws Error (`checkpoint_mismatch`, `archive_*`, `file`) for a checkpoint that cannot be used.
+  /// \throws Error (`checkpoint_mismatch`, `archive_*`, `file`) for a checkpoint that cannot be read or written.
   void start(const Parameters<Scalar>& initial) {
     current_ = {};
     current_.strategy = strategy_.describe();
@@ -120,6 +120,7 @@ class Federation {
       current_.evaluation_cohort = transport_->clients();
     }
     std::sort(current_.evaluation_cohort.begin(), current_.evaluation_cohort.end());
+    if (!options_.checkpoint.empty() && current_.completed_rounds == 0) write_checkpoint();  // cannot write? say so now
     failed_rounds_ = 0;
     started_ = true;
   }

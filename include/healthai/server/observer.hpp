@@ -45,13 +45,13 @@ void observe(std::string_view which, std::vector<std::string>& errors, Hook hook
   }
 }
 
-template <Observer O>
+template <class O>
 void notify_start(O& observer, const RunStart& start, std::vector<std::string>& errors) {
   if constexpr (requires { observer.on_start(start); })
     observe("on_start", errors, [&] { observer.on_start(start); });
 }
 
-template <Observer O>
+template <class O>
 void notify_round(O& observer, const RoundReport& report, std::vector<std::string>& errors) {
   if constexpr (requires { observer.on_round(report); }) {
     observe("on_round", errors, [&] { observer.on_round(report); });
@@ -60,7 +60,7 @@ void notify_round(O& observer, const RoundReport& report, std::vector<std::strin
   }
 }
 
-template <Observer O>
+template <class O>
 void notify_end(O& observer, const RunEnd& end, std::vector<std::string>& errors) {
   if constexpr (requires { observer.on_end(end); }) observe("on_end", errors, [&] { observer.on_end(end); });
 }
