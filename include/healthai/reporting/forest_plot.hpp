@@ -227,11 +227,14 @@ struct ForestPlot {
   /// " ('0.5' 0.5, '1' 1, '2' 2)": gnuplot's own choice on a short logarithmic axis has too few.
   [[nodiscard]] std::string ticks(double low, double high) const {
     if (!log_x) return {};
-    const int decades = static_cast<int>(std::ceil(std::log10(high / low)));
+    const double decades = std::log10(high / low);
+    // As many as have room for their numbers.
+    const std::vector<double> digits = decades > 4   ? std::vector<double>{1}
+                                       : decades > 2 ? std::vector<double>{1, 3}
+                                                     : std::vector<double>{1, 2, 5};
     std::string list;
     for (int power = static_cast<int>(std::floor(std::log10(low))); power <= std::log10(high); ++power) {
-      for (const double digit : {1.0, 2.0, 5.0}) {
-        if (digit != 1 && decades > 4) continue;
+      for (const double digit : digits) {
         const double at = power < 0 ? digit / std::pow(10.0, -power) : digit * std::pow(10.0, power);
         if (at < low || at > high) continue;
         list += (list.empty() ? "'" : ", '") + detail::shortest(at) + "' " + detail::shortest(at);
