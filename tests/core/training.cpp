@@ -4,6 +4,9 @@
 
 using namespace healthai;
 
+static_assert(AdditiveTask<Train<float>> && AdditiveTask<Evaluate<float>>);
+static_assert(AdditiveTask<Train<double>> && AdditiveTask<Evaluate<double>>);
+
 TEST_CASE("a training reply becomes a summand, and its metrics come back") {
   TrainReply<double> reply;
   reply.update = Parameters<double>(Layout{{"w", {2}}});
