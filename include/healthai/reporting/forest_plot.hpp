@@ -229,12 +229,12 @@ struct ForestPlot {
     if (!log_x) return {};
     const double decades = std::log10(high / low);
     // As many as have room for their numbers.
-    const std::vector<double> digits = decades > 4   ? std::vector<double>{1}
-                                       : decades > 2 ? std::vector<double>{1, 3}
-                                                     : std::vector<double>{1, 2, 5};
+    const std::vector<double> leading_digits = decades > 4   ? std::vector<double>{1}
+                                               : decades > 2 ? std::vector<double>{1, 3}
+                                                             : std::vector<double>{1, 2, 5};
     std::string list;
     for (int power = static_cast<int>(std::floor(std::log10(low))); power <= std::log10(high); ++power) {
-      for (const double digit : digits) {
+      for (const double digit : leading_digits) {
         const double at = power < 0 ? digit / std::pow(10.0, -power) : digit * std::pow(10.0, power);
         if (at < low || at > high) continue;
         list += (list.empty() ? "'" : ", '") + detail::shortest(at) + "' " + detail::shortest(at);
