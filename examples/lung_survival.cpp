@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <exception>
 
+#include "healthai/reporting.hpp"
 #include "healthai/reporting/manifest.hpp"
 #include "lung_survival/fits.hpp"
 #include "lung_survival/flags.hpp"

@@ -2,6 +2,7 @@
 // Non-Identical Data Distribution for Federated Visual Classification, 2019, section 4).
 #include <cmath>
 #include <cstdio>
+#include <healthai/data.hpp>
 #include <healthai/healthai.hpp>
 
 using namespace healthai;

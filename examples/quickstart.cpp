@@ -1,7 +1,9 @@
 // Ten hospitals fit one survival model of lung cancer together, and no patient's record leaves its hospital.
 #include <cmath>
 #include <cstdio>
+#include <healthai/data.hpp>
 #include <healthai/healthai.hpp>
+#include <healthai/reporting.hpp>
 
 using namespace healthai;
 

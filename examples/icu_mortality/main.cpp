@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstdio>
 #include <healthai/healthai.hpp>
+#include <healthai/reporting.hpp>
 #include <healthai/reporting/line_plot.hpp>
 #include <string>
 #include <vector>

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <healthai/data.hpp>
 #include <healthai/healthai.hpp>
 #include <string>
 #include <utility>

@@ -8,6 +8,7 @@
 
 #include <Eigen/Cholesky>
 
+#include "healthai/data.hpp"
 #include "healthai/healthai.hpp"
 #include "healthai/model/newton.hpp"
 #include "lung_survival/hospitals.hpp"

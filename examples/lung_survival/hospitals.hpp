@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "healthai/data.hpp"
 #include "healthai/healthai.hpp"
 #include "lung_survival/flags.hpp"
 

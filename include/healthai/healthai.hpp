@@ -2,7 +2,8 @@
 
 /// \file
 /// All that an application needs to train in one process: parameters, models, clients, aggregation, strategies, the
-/// federation, tables, progress. What pulls in another library (sockets, JSON, plots, direct solvers) has a header of its own.
+/// federation. Tables and scaling are in data.hpp, progress and logs in reporting.hpp. What pulls in another library
+/// (sockets, JSON, plots, direct solvers) has a header of its own.
 
 // IWYU pragma: begin_exports
 #include "healthai/aggregation/concept.hpp"
@@ -24,15 +25,10 @@
 #include "healthai/core/parameters.hpp"
 #include "healthai/core/partial_aggregate.hpp"
 #include "healthai/core/random.hpp"
+#include "healthai/core/serialize_numbers.hpp"
 #include "healthai/core/summand.hpp"
 #include "healthai/core/task.hpp"
 #include "healthai/core/training.hpp"
-#include "healthai/data/column_moments.hpp"
-#include "healthai/data/csv.hpp"
-#include "healthai/data/design_matrix.hpp"
-#include "healthai/data/partition.hpp"
-#include "healthai/data/scaling.hpp"
-#include "healthai/data/table.hpp"
 #include "healthai/fwd.hpp"
 #include "healthai/model/concept.hpp"
 #include "healthai/model/cox.hpp"
@@ -40,14 +36,11 @@
 #include "healthai/model/logistic.hpp"
 #include "healthai/model/mlp.hpp"
 #include "healthai/model/softmax.hpp"
-#include "healthai/reporting/csv_log.hpp"
-#include "healthai/reporting/progress.hpp"
 #include "healthai/serialization/archive.hpp"
 #include "healthai/serialization/sealed_file.hpp"
 #include "healthai/server/ask.hpp"
 #include "healthai/server/checkpoint.hpp"
 #include "healthai/server/federated_learning_rate.hpp"
-#include "healthai/server/federated_scaling.hpp"
 #include "healthai/server/federation.hpp"
 #include "healthai/server/observer.hpp"
 #include "healthai/server/options.hpp"

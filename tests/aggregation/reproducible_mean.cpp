@@ -3,21 +3,21 @@
 #include <doctest/doctest.h>
 #include <rapidcheck.h>
 #include <bit>
-#include <boost/archive/binary_iarchive.hpp>
-#include <boost/archive/binary_oarchive.hpp>
 #include <boost/multiprecision/cpp_bin_float.hpp>
-#include <boost/serialization/string.hpp>
-#include <boost/serialization/vector.hpp>
 #include <cmath>
 #include <cstdint>
 #include <limits>
-#include <sstream>
 #include <string>
 #include <type_traits>
 #include <utility>
 #include <vector>
 
+#include "healthai/serialization/archive.hpp"
+
 using namespace healthai;
+
+static_assert(AdditiveAggregator<ReproducibleMean, float> && AdditiveAggregator<ReproducibleMean, double>);
+static_assert(BatchAggregation<ReproducibleMean::State<double>, double>);
 
 namespace {
 
@@ -243,16 +243,9 @@ TEST_CASE_TEMPLATE("reproducible mean: sums from elsewhere are terms", Scalar, f
 TEST_CASE_TEMPLATE("reproducible mean: a partial state travels, and impossible digits are refused", Scalar,
                    float, double) {
   const Layout layout{{"a", {3}}};
-  const auto send = [](auto& state) {
-    std::stringstream stream;
-    boost::archive::binary_oarchive(stream, boost::archive::no_header) << state;
-    return stream.str();
-  };
-  const auto receive = [](const std::string& bytes) {
-    std::stringstream stream(bytes);
-    ReproducibleMean::State<Scalar> state;
-    boost::archive::binary_iarchive(stream, boost::archive::no_header) >> state;
-    return state;
+  const auto send = [](const auto& state) { return to_bytes(state); };
+  const auto receive = [](std::span<const std::byte> bytes) {
+    return from_bytes<ReproducibleMean::State<Scalar>>(bytes);
   };
   auto state = ReproducibleMean{}.begin<Scalar>(layout);
   state.add(update<Scalar>(layout, {1, 2, Scalar(0.1)}, 1.0 / 3));
@@ -265,9 +258,9 @@ TEST_CASE_TEMPLATE("reproducible mean: a partial state travels, and impossible d
   CHECK(bits(rest.finish()) == bits(state.finish()));
 
   auto anchor = first;  // the last int32 is the last anchor
-  anchor[anchor.size() - 1] = 0x7f;
+  anchor[anchor.size() - 1] = std::byte{0x7f};
   CHECK(id_of([&] { receive(anchor); }) == error::archive_corrupt);
   auto digit = first;  // before three anchors, the last of the low digits
-  digit[digit.size() - 3 * sizeof(std::int32_t) - 1] = 0x7f;
+  digit[digit.size() - 3 * sizeof(std::int32_t) - 1] = std::byte{0x7f};
   CHECK(id_of([&] { receive(digit); }) == error::archive_corrupt);
 }

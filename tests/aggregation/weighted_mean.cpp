@@ -3,21 +3,21 @@
 #include <doctest/doctest.h>
 #include <rapidcheck.h>
 #include <bit>
-#include <boost/archive/binary_iarchive.hpp>
-#include <boost/archive/binary_oarchive.hpp>
 #include <boost/multiprecision/cpp_bin_float.hpp>
-#include <boost/serialization/string.hpp>
-#include <boost/serialization/vector.hpp>
 #include <cmath>
 #include <cstdint>
 #include <limits>
-#include <sstream>
 #include <string>
 #include <type_traits>
 #include <utility>
 #include <vector>
 
+#include "healthai/serialization/archive.hpp"
+
 using namespace healthai;
+
+static_assert(AdditiveAggregator<WeightedMean, float> && AdditiveAggregator<WeightedMean, double>);
+static_assert(BatchAggregation<WeightedMean::State<float>, float>);
 
 namespace {
 
@@ -288,12 +288,8 @@ TEST_CASE("weighted mean: the result goes into memory that was lent") {
 
 TEST_CASE_TEMPLATE("weighted mean: a partial state travels", Scalar, float, double) {
   const Layout layout{{"a", {4}}};
-  const auto travel = [](auto& state) {
-    std::stringstream stream;
-    boost::archive::binary_oarchive(stream) << state;
-    std::remove_reference_t<decltype(state)> copy;
-    boost::archive::binary_iarchive(stream) >> copy;
-    return copy;
+  const auto travel = [](const auto& state) {
+    return from_bytes<std::remove_cvref_t<decltype(state)>>(to_bytes(state));
   };
   auto state = WeightedMean{}.begin<Scalar>(layout);
   auto empty = travel(state);

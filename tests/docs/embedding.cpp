@@ -7,6 +7,7 @@
 
 #include "../examples/run_example.hpp"
 #include "../quadratic.hpp"
+#include "healthai/data.hpp"
 #include "healthai/healthai.hpp"
 
 using namespace healthai;

@@ -6,7 +6,9 @@
 #include <fstream>
 
 #include "../examples/run_example.hpp"
+#include "healthai/data.hpp"
 #include "healthai/healthai.hpp"
+#include "healthai/reporting.hpp"
 #include "healthai/reporting/line_plot.hpp"
 
 using namespace healthai;

@@ -6,6 +6,7 @@
 #include <map>
 
 #include "../quadratic.hpp"
+#include "healthai/data.hpp"
 #include "healthai/healthai.hpp"
 
 using namespace healthai;

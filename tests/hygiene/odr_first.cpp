@@ -1,6 +1,8 @@
 // Both files include everything and are linked into one program.
+#include "healthai/data.hpp"
 #include "healthai/fwd.hpp"
 #include "healthai/healthai.hpp"
+#include "healthai/reporting.hpp"
 
 #include <doctest/doctest.h>
 

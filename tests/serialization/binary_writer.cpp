@@ -1,12 +1,15 @@
 #include "healthai/serialization/binary_writer.hpp"
 
 #include <doctest/doctest.h>
+#include <boost/serialization/array_wrapper.hpp>
 #include <boost/serialization/binary_object.hpp>
+#include <boost/serialization/nvp.hpp>
 
 #include <array>
 #include <initializer_list>
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -114,6 +117,10 @@ TEST_CASE("the wrappers of Boost.Serialization add nothing") {
   const auto expected = bytes({1, 0, 2, 0});
   CHECK(to_bytes(boost::serialization::make_array(numbers, 2)) == expected);
   CHECK(to_bytes(numbers) == expected);
+  std::vector<std::byte> at_once;
+  healthai::BytesSink sink(at_once);
+  healthai::BinaryWriter(sink).numbers(std::span<std::int16_t>(numbers));
+  CHECK(at_once == expected);
   CHECK(to_bytes(boost::serialization::make_nvp("numbers", numbers)) == expected);
   CHECK(to_bytes(boost::serialization::make_binary_object("ab", 2)) == bytes({'a', 'b'}));
   CHECK(to_bytes(boost::serialization::collection_size_type(3)) == bytes({3, 0, 0, 0, 0, 0, 0, 0}));

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <algorithm>
-#include <boost/serialization/array_wrapper.hpp>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -16,6 +15,7 @@
 #include "healthai/core/error.hpp"
 #include "healthai/core/layout.hpp"
 #include "healthai/core/parameters.hpp"
+#include "healthai/core/serialize_numbers.hpp"
 
 namespace healthai {
 
@@ -153,11 +153,9 @@ struct ReproducibleMean {
       }
       archive& count_& weight_.high& weight_.middle& weight_.low& weight_.anchor;
       for (std::vector<std::int64_t>* digits : {&high_, &middle_, &low_}) {
-        auto numbers = boost::serialization::make_array(digits->data(), digits->size());
-        archive& numbers;
+        serialize_numbers(archive, std::span<std::int64_t>(digits->data(), digits->size()));
       }
-      auto anchors = boost::serialization::make_array(anchor_.data(), anchor_.size());
-      archive& anchors;
+      serialize_numbers(archive, std::span<std::int32_t>(anchor_.data(), anchor_.size()));
       if constexpr (Archive::is_loading::value) require_possible();
     }
 
@@ -226,8 +224,5 @@ struct ReproducibleMean {
 
   friend bool operator==(const ReproducibleMean&, const ReproducibleMean&) = default;
 };
-
-static_assert(AdditiveAggregator<ReproducibleMean, float> && AdditiveAggregator<ReproducibleMean, double>);
-static_assert(BatchAggregation<ReproducibleMean::State<double>, double>);
 
 }  // namespace healthai

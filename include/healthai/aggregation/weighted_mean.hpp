@@ -1,7 +1,6 @@
 #pragma once
 
 #include <algorithm>
-#include <boost/serialization/array_wrapper.hpp>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -15,6 +14,7 @@
 #include "healthai/core/finite.hpp"
 #include "healthai/core/layout.hpp"
 #include "healthai/core/parameters.hpp"
+#include "healthai/core/serialize_numbers.hpp"
 
 namespace healthai {
 
@@ -139,8 +139,8 @@ struct WeightedMean {
         archive& layout_;
         static_cast<void>(weighted_sum());  // zeros if there is nothing yet
       }
-      auto numbers = boost::serialization::make_array(sum_.data(), sum_.size());
-      archive& count_& weight_& numbers;
+      archive& count_& weight_;
+      serialize_numbers(archive, sum_.span());
       if constexpr (Archive::is_loading::value) {
         if (!is_finite(weight_) || weight_ < 0 || !all_finite(std::as_const(sum_).span())) {
           throw Error(
@@ -208,8 +208,5 @@ struct WeightedMean {
 
   friend bool operator==(const WeightedMean&, const WeightedMean&) = default;
 };
-
-static_assert(AdditiveAggregator<WeightedMean, float> && AdditiveAggregator<WeightedMean, double>);
-static_assert(BatchAggregation<WeightedMean::State<float>, float>);
 
 }  // namespace healthai

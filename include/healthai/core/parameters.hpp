@@ -18,10 +18,9 @@
 #include <xtensor/xadapt.hpp>
 #endif
 
-#include <boost/serialization/array_wrapper.hpp>
-
 #include "healthai/core/error.hpp"
 #include "healthai/core/layout.hpp"
+#include "healthai/core/serialize_numbers.hpp"
 
 namespace healthai {
 
@@ -113,8 +112,7 @@ class Parameters {
     } else {
       archive& layout_;
     }
-    auto numbers = boost::serialization::make_array(data(), size());
-    archive& numbers;
+    serialize_numbers(archive, span());
   }
 
  private:

@@ -43,7 +43,8 @@ namespace healthai {
 class BytesSink {
  public:
   explicit BytesSink(std::vector<std::byte>& bytes) noexcept : bytes_(bytes) {}
-  void write(std::span<const std::byte> bytes) {
+  template <class Bytes>
+  void write(const Bytes& bytes) {
     bytes_.insert(bytes_.end(), bytes.data(), bytes.data() + bytes.size());
   }
 

@@ -61,6 +61,12 @@ class BinaryReader {
     source_.read(std::span<std::byte>(static_cast<std::byte*>(bytes), size));
   }
 
+  /// What `BinaryWriter::numbers` wrote, as many as the span has.
+  template <class T>
+  void numbers(std::span<T> numbers) {
+    static_assert(detail::is_number<T>, "numbers() fills a span of numbers");
+    load_elements(numbers.data(), numbers.size());
+  }
   /// How many bytes are left. Nothing that is read can be longer.
   [[nodiscard]] std::uint64_t remaining() const { return source_.remaining(); }
   /// How many bytes were read so far.

@@ -55,6 +55,12 @@ class BinaryWriter {
     sink_.write(std::span<const std::byte>(static_cast<const std::byte*>(bytes), size));
     position_ += size;
   }
+  /// An array of numbers whose length is known to whoever reads it: the same bytes as one after another, at once.
+  template <class T>
+  void numbers(std::span<T> numbers) {
+    static_assert(detail::is_number<std::remove_cv_t<T>>, "numbers() takes a span of numbers");
+    save_elements(numbers.data(), numbers.size());
+  }
   /// How many bytes were written so far.
   [[nodiscard]] std::uint64_t position() const noexcept { return position_; }
 

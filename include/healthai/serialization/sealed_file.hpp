@@ -46,9 +46,10 @@ inline constexpr std::size_t seal_block = std::size_t{1} << 17U;
 
 /// A ByteSink: what it writes goes through a buffer and the checksum into the file; arrays larger than the buffer go
 /// past it.
+template <class File>
 class SealSink {
  public:
-  explicit SealSink(ReplacementFile& file) : file_(file) { buffer_.reserve(seal_block); }
+  explicit SealSink(File& file) : file_(file) { buffer_.reserve(seal_block); }
   void write(std::span<const std::byte> bytes) {
     if (buffer_.size() + bytes.size() > seal_block) flush();
     if (bytes.size() > seal_block) {
@@ -76,15 +77,16 @@ class SealSink {
       bytes = bytes.subspan(block.size());
     }
   }
-  ReplacementFile& file_;
+  File& file_;
   SealChecksum checksum_;
   std::vector<std::byte> buffer_;
 };
 
 /// A ByteSource: the payload of a file that was already checked. Large arrays are read straight into their place.
+template <class File>
 class SealSource {
  public:
-  SealSource(InputFile& file, std::uint64_t size) : file_(file), unread_(size), buffer_(seal_block) {
+  SealSource(File& file, std::uint64_t size) : file_(file), unread_(size), buffer_(seal_block) {
     file_.seek(seal_header_size);
   }
   [[nodiscard]] std::uint64_t remaining() const noexcept { return unread_ + (end_ - begin_); }
@@ -112,7 +114,7 @@ class SealSource {
     std::memcpy(bytes.data(), buffer_.data() + begin_, bytes.size());
     begin_ += bytes.size();
   }
-  InputFile& file_;
+  File& file_;
   std::uint64_t unread_;
   std::vector<std::byte> buffer_;
   std::size_t begin_ = 0;
@@ -134,7 +136,8 @@ inline void require_kind(std::string_view kind) {
 }
 
 /// Checks everything but the payload's meaning, and returns the payload's length.
-inline std::uint64_t check_seal(InputFile& file, std::string_view kind) {
+template <class File>
+[[nodiscard]] std::uint64_t check_seal(File& file, std::string_view kind) {
   const auto fail = [&file](ErrorId id, const std::string& what) {
     throw Error(id, file.path() + ": " + what);
   };

@@ -5,8 +5,6 @@
 
 #include <array>
 #include <bit>
-#include <boost/serialization/array_wrapper.hpp>
-#include <boost/serialization/nvp.hpp>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -22,6 +20,14 @@
 #include <vector>
 
 #include "healthai/config.hpp"
+
+// Two wrappers that the archive knows. Who makes one includes Boost's header for it, which costs more than all of this.
+namespace boost::serialization {
+template <class T>
+class array_wrapper;
+template <class T>
+class nvp;
+}  // namespace boost::serialization
 
 namespace healthai::detail {
 
