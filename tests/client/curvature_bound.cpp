@@ -4,6 +4,8 @@
 
 using namespace healthai;
 
+static_assert(AdditiveTask<CurvatureBound>);
+
 TEST_CASE("bounds are pooled by rows") {
   const Summand<double> sum = CurvatureBound::summand({10, 3});
   CHECK(sum.weight == 10);

@@ -10,6 +10,8 @@
 using namespace healthai;
 using namespace model_test;
 
+static_assert(BoundsCurvature<CoxModel<double>> && BoundsCurvature<CoxModel<float>>);
+
 namespace {
 
 struct Patients {

@@ -8,6 +8,8 @@
 using namespace healthai;
 using namespace model_test;
 
+static_assert(BoundsCurvature<LinearModel<double>> && BoundsCurvature<LinearModel<float>>);
+
 namespace {
 
 template <class Scalar>

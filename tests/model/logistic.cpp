@@ -8,6 +8,8 @@
 using namespace healthai;
 using namespace model_test;
 
+static_assert(BoundsCurvature<LogisticModel<double>> && BoundsCurvature<LogisticModel<float>>);
+
 namespace {
 
 template <class Scalar>

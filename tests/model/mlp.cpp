@@ -10,6 +10,8 @@
 using namespace healthai;
 using namespace model_test;
 
+static_assert(Model<MlpModel<double>> && Model<MlpModel<float>>);
+
 namespace {
 
 template <class Scalar>

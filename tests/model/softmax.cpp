@@ -9,6 +9,8 @@
 using namespace healthai;
 using namespace model_test;
 
+static_assert(BoundsCurvature<SoftmaxModel<double>> && BoundsCurvature<SoftmaxModel<float>>);
+
 namespace {
 
 template <class Scalar>

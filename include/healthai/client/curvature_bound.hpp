@@ -43,7 +43,6 @@ struct CurvatureBound {
   [[nodiscard]] static std::size_t bytes(const Broadcast& /*broadcast*/) noexcept { return 0; }
   [[nodiscard]] static std::size_t bytes(const Reply& /*reply*/) noexcept { return 2 * sizeof(double); }
 };
-static_assert(AdditiveTask<CurvatureBound>);
 
 /// A client that answers CurvatureBound; a LocalTrainer does when its model bounds its curvature.
 template <class C>

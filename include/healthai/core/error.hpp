@@ -49,7 +49,7 @@ inline constexpr ErrorId invalid_reply{"invalid_reply"};  ///< a reply that brea
 // the coordinator's side of a round
 inline constexpr ErrorId below_quorum{"below_quorum"};  ///< too few usable replies: the model is unchanged
 inline constexpr ErrorId no_clients{"no_clients"};      ///< the transport reaches nobody
-inline constexpr ErrorId not_started{"not_started"};          ///< step() before start()
+inline constexpr ErrorId not_started{"not_started"};    ///< step() before start()
 // archives, files
 inline constexpr ErrorId archive_truncated{"archive_truncated"};  ///< the data end before the value does
 inline constexpr ErrorId archive_corrupt{"archive_corrupt"};      ///< wrong magic, checksum or value

@@ -40,7 +40,9 @@ class Layout {
   /// \throws Error (`invalid_argument`) for an empty or repeated name, (`overflow`) if the size does not fit.
   explicit Layout(std::vector<Tensor> tensors) : data_(std::make_shared<const Data>(std::move(tensors))) {}
 
-  [[nodiscard]] std::span<const Tensor> tensors() const noexcept { return data_->tensors; }
+  [[nodiscard]] std::span<const Tensor> tensors() const noexcept {
+    return {data_->tensors.data(), data_->tensors.size()};
+  }
   /// The number of scalars of all tensors together.
   [[nodiscard]] std::size_t size() const noexcept { return data_->offsets.back(); }
   /// 64 bits that differ, but for chance, between any two layouts.

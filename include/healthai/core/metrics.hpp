@@ -1,6 +1,5 @@
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
 #include <optional>
 #include <string>
@@ -67,8 +66,10 @@ class Metrics {
   [[nodiscard]] bool empty() const noexcept { return metrics_.empty(); }
   [[nodiscard]] std::size_t size() const noexcept { return metrics_.size(); }
   [[nodiscard]] bool all_finite() const noexcept {
-    return std::all_of(begin(), end(),
-                       [](const Metric& m) { return is_finite(m.numerator) && is_finite(m.denominator); });
+    for (const Metric& metric : metrics_) {
+      if (!is_finite(metric.numerator) || !is_finite(metric.denominator)) return false;
+    }
+    return true;
   }
   friend bool operator==(const Metrics&, const Metrics&) = default;
 

@@ -151,6 +151,4 @@ using TrainRequest = Request<TrainBroadcast<Scalar>>;
 template <class Scalar>
 using EvaluateRequest = Request<EvaluateBroadcast<Scalar>>;
 
-static_assert(AdditiveTask<Train<double>> && AdditiveTask<Evaluate<double>>);
-
 }  // namespace healthai

@@ -19,15 +19,17 @@ namespace healthai::detail {
 /// never returns (a client that ignores its stop token) keeps its thread, `replace_lost` starts another, and the destructor
 /// waits a moment and then leaves the lost ones behind, so that the process still exits.
 /// Work must not throw, and must own everything that it touches.
-class ThreadPool {
+/// A template so that it is compiled only where threads are started; `Thread` is std::thread.
+template <class Thread>
+class BasicThreadPool {
  public:
-  explicit ThreadPool(std::size_t threads) : shared_(std::make_shared<Shared>()) {
+  explicit BasicThreadPool(std::size_t threads) : shared_(std::make_shared<Shared>()) {
     for (std::size_t i = 0; i < threads; ++i) start();
   }
-  ThreadPool(const ThreadPool&) = delete;
-  ThreadPool& operator=(const ThreadPool&) = delete;
+  BasicThreadPool(const BasicThreadPool&) = delete;
+  BasicThreadPool& operator=(const BasicThreadPool&) = delete;
 
-  ~ThreadPool() {
+  ~BasicThreadPool() {
     {
       std::unique_lock lock(shared_->mutex);
       shared_->stopping = true;
@@ -74,7 +76,7 @@ class ThreadPool {
     bool stopping = false;
   };
   struct Worker {
-    std::thread thread;
+    Thread thread;
     std::shared_ptr<bool> finished;  // guarded by Shared::mutex
   };
 
@@ -89,7 +91,7 @@ class ThreadPool {
       const std::lock_guard lock(shared_->mutex);
       ++shared_->running;
     }
-    workers_.push_back({std::thread([shared = shared_, finished] { run(*shared, *finished); }), finished});
+    workers_.push_back({Thread([shared = shared_, finished] { run(*shared, *finished); }), finished});
   }
 
   static void run(Shared& shared, bool& finished) {
@@ -113,5 +115,7 @@ class ThreadPool {
   std::vector<Worker> workers_;
   std::size_t lost_ = 0;
 };
+
+using ThreadPool = BasicThreadPool<std::thread>;
 
 }  // namespace healthai::detail

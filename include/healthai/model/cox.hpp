@@ -190,8 +190,8 @@ class CoxModel {
 
  private:
   static constexpr const char* name = "CoxModel";
-  using Matrix = FeatureMatrix<double>;
-  using Vector = Eigen::Matrix<double, Eigen::Dynamic, 1>;
+  using Matrix = FeatureMatrix<detail::Wide<Scalar>>;
+  using Vector = Eigen::Matrix<detail::Wide<Scalar>, Eigen::Dynamic, 1>;
 
   struct Work {
     Vector coefficients;
@@ -265,7 +265,5 @@ class CoxModel {
   std::vector<std::size_t> batch_places_{};
   std::vector<detail::TieGroup> batch_groups_{};
 };
-
-static_assert(BoundsCurvature<CoxModel<double>> && BoundsCurvature<CoxModel<float>>);
 
 }  // namespace healthai

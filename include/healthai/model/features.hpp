@@ -16,6 +16,19 @@ namespace healthai {
 template <class Scalar>
 using FeatureMatrix = Eigen::Matrix<Scalar, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
 
+namespace detail {
+
+template <class Scalar>
+struct WideOf {
+  using type = double;
+};
+/// What models compute in where `Scalar` would lose digits: double, whatever Scalar. It depends on Scalar in name only, so
+/// that Eigen's expressions of it are compiled where they are used, not wherever their header is included.
+template <class Scalar>
+using Wide = typename WideOf<Scalar>::type;
+
+}  // namespace detail
+
 /// The features whose columns are those given, in that order: vectors, or columns of a table.
 ///
 ///     auto x = features_from_columns<double>({table.numeric("age"), table.numeric("sex")});

@@ -92,6 +92,4 @@ class LinearModel {
   detail::LinearPredictor<Scalar> predictor_;
 };
 
-static_assert(BoundsCurvature<LinearModel<double>> && BoundsCurvature<LinearModel<float>>);
-
 }  // namespace healthai

@@ -105,6 +105,4 @@ class LogisticModel {
   detail::LinearPredictor<Scalar> predictor_;
 };
 
-static_assert(BoundsCurvature<LogisticModel<double>> && BoundsCurvature<LogisticModel<float>>);
-
 }  // namespace healthai

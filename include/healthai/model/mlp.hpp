@@ -285,6 +285,4 @@ class MlpModel {
   Eigen::Index block_ = 0;
 };
 
-static_assert(Model<MlpModel<double>> && Model<MlpModel<float>>);
-
 }  // namespace healthai

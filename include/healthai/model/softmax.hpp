@@ -129,6 +129,4 @@ class SoftmaxModel {
   std::vector<std::size_t> batch_labels_;
 };
 
-static_assert(BoundsCurvature<SoftmaxModel<double>> && BoundsCurvature<SoftmaxModel<float>>);
-
 }  // namespace healthai

@@ -25,9 +25,9 @@ struct SummedAnswer {
 
 namespace detail {
 
-/// Adds one Summand to a total. \return what is wrong with it, if anything; then nothing was added.
-template <class Scalar>
-[[nodiscard]] std::optional<std::string> add_summand(Summand<double>& total, const Summand<Scalar>& part,
+/// Adds one Summand to a total, in the total's type. \return what is wrong with it, if anything; then nothing was added.
+template <class Total, class Scalar>
+[[nodiscard]] std::optional<std::string> add_summand(Summand<Total>& total, const Summand<Scalar>& part,
                                                      bool first) {
   if (!is_finite(part.weight) || part.weight < 0) return "a weight that is negative or not finite";
   for (const auto& vector : part.vectors) {
@@ -38,7 +38,7 @@ template <class Scalar>
   }
   if (first) {
     for (const auto& vector : part.vectors) {
-      total.vectors.push_back({vector.name, vector.weighted, Parameters<double>(vector.values.layout())});
+      total.vectors.push_back({vector.name, vector.weighted, Parameters<Total>(vector.values.layout())});
     }
     for (const SummandScalar& scalar : part.scalars) total.scalars.push_back({scalar.name, 0});
   }
@@ -54,7 +54,8 @@ template <class Scalar>
   total.weight += part.weight;
   for (std::size_t i = 0; i < part.vectors.size(); ++i) {
     const double factor = part.vectors[i].weighted ? part.weight : 1.0;
-    total.vectors[i].values.flat() += factor * part.vectors[i].values.flat().template cast<double>();
+    total.vectors[i].values.flat() +=
+        static_cast<Total>(factor) * part.vectors[i].values.flat().template cast<Total>();
   }
   for (std::size_t i = 0; i < part.scalars.size(); ++i) total.scalars[i].value += part.scalars[i].value;
   return std::nullopt;

@@ -54,15 +54,16 @@ inline void validate(const ClientSelection& selection) {
 
 /// Chooses among `clients`; the result is in the order of their ids. Each client's fate depends on its own random stream
 /// (seed, client_selection, round, client): who else is there changes nobody's numbers.
-[[nodiscard]] inline std::vector<ClientId> select_clients(const ClientSelection& selection,
-                                                          std::vector<ClientId> clients, std::uint64_t seed,
-                                                          std::uint64_t round) {
+/// A template so that sorting is compiled only where it is used; `Id` is ClientId.
+template <class Id = ClientId>
+[[nodiscard]] std::vector<Id> select_clients(const ClientSelection& selection, std::vector<Id> clients,
+                                             std::uint64_t seed, std::uint64_t round) {
   std::sort(clients.begin(), clients.end());
-  const auto stream = [seed, round](const ClientId& client) {
+  const auto stream = [seed, round](const Id& client) {
     return Stream(seed, Purpose::client_selection, round, client.str());
   };
   if (const auto* poisson = std::get_if<PoissonSampling>(&selection)) {
-    std::erase_if(clients, [&](const ClientId& client) {
+    std::erase_if(clients, [&](const Id& client) {
       Stream numbers = stream(client);
       return uniform(numbers) >= poisson->probability;
     });
@@ -71,9 +72,9 @@ inline void validate(const ClientSelection& selection) {
     const auto share =
         static_cast<std::size_t>(std::llround(fraction->fraction * static_cast<double>(clients.size())));
     const std::size_t count = (std::min)((std::max)(share, fraction->minimum), clients.size());
-    std::vector<std::pair<std::uint64_t, ClientId>> drawn;
+    std::vector<std::pair<std::uint64_t, Id>> drawn;
     drawn.reserve(clients.size());
-    for (ClientId& client : clients) {
+    for (Id& client : clients) {
       const std::uint64_t key = stream(client)();
       drawn.emplace_back(key, std::move(client));
     }

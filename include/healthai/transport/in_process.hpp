@@ -71,11 +71,15 @@ class InProcess {
   /// Adds a client. \throws Error (`invalid_id`) if there is one of that id already.
   template <class C>
   InProcess& add(ClientId id, C client) {
+    if (hosted_.contains(id)) throw Error(error::invalid_id, "two clients are called " + id.str());
+    TaskHandlers handlers;
     if constexpr (std::same_as<C, TaskHandlers>) {
-      return host(std::move(id), std::move(client));
+      handlers = std::move(client);
     } else {
-      return host(std::move(id), TaskHandlers::of(std::move(client)));
+      handlers = TaskHandlers::of(std::move(client));
     }
+    hosted_.emplace(std::move(id), std::make_shared<detail::HostedClient>(std::move(handlers)));
+    return *this;
   }
 
   /// All clients, in the order of their ids.
@@ -160,16 +164,11 @@ class InProcess {
   }
 
  private:
-  InProcess& host(ClientId id, TaskHandlers handlers) {
-    if (hosted_.contains(id)) throw Error(error::invalid_id, "two clients are called " + id.str());
-    auto hosted = std::make_shared<detail::HostedClient>(std::move(handlers));
-    hosted_.emplace(std::move(id), std::move(hosted));
-    return *this;
-  }
-
-  /// Sees to it that enough threads are working through the queue.
+  /// Sees to it that enough threads are working through the queue. A template so that starting threads is compiled only
+  /// where something is sent.
+  template <class Pool = detail::ThreadPool>
   void lend_threads(std::size_t jobs) {
-    if (!options_.executor && !pool_) pool_ = std::make_unique<detail::ThreadPool>(options_.threads);
+    if (!options_.executor && !pool_) pool_ = std::make_shared<Pool>(options_.threads);
     const std::size_t wanted = (std::min)(options_.threads, jobs);
     for (std::size_t active = queue_->reserve_workers(wanted); active > 0; --active) {
       auto work = [queue = queue_] { queue->work(); };
@@ -183,7 +182,7 @@ class InProcess {
 
   std::shared_ptr<detail::InProcessQueue> queue_;  // shared with threads that may outlive this object
   InProcessOptions options_;
-  std::unique_ptr<detail::ThreadPool> pool_;
+  std::shared_ptr<detail::ThreadPool> pool_;  // never shared, but destroyed without being compiled here
   std::map<ClientId, std::shared_ptr<detail::HostedClient>> hosted_;
   Traffic traffic_{};
   RequestId next_request_ = 1;

@@ -118,15 +118,16 @@ inline void partial_likelihood_residuals(std::span<const TieGroup> groups, const
 }
 
 /// Sums of exp(eta), exp(eta) x and exp(eta) x xᵀ over a set of rows, in units of exp(scale) for a scale kept elsewhere.
+template <class Scalar>
 struct RiskMoments {
+  using Vector = Eigen::Matrix<Scalar, Eigen::Dynamic, 1>;
+
   double zeroth;
-  Eigen::Matrix<double, Eigen::Dynamic, 1> first;
-  FeatureMatrix<double> second;
+  Vector first;
+  FeatureMatrix<Scalar> second;
 
   explicit RiskMoments(Eigen::Index size)
-      : zeroth(0),
-        first(Eigen::Matrix<double, Eigen::Dynamic, 1>::Zero(size)),
-        second(FeatureMatrix<double>::Zero(size, size)) {}
+      : zeroth(0), first(Vector::Zero(size)), second(FeatureMatrix<Scalar>::Zero(size, size)) {}
   template <class Row>
   void add(double weight, const Row& x) {
     zeroth += weight;
@@ -152,13 +153,14 @@ struct RiskMoments {
 
 /// Minus the Hessian of the log partial likelihood in the coefficients, row-major: for each event, the covariance of the
 /// features over its risk set, weighted by exp(eta). `x` holds the rows' features; centre them, or digits are lost.
-[[nodiscard]] inline std::vector<double> partial_likelihood_information(std::span<const TieGroup> groups,
-                                                                        Ties ties, const double* eta,
-                                                                        const FeatureMatrix<double>& x) {
-  RiskMoments at_risk(x.cols());
-  RiskMoments dying(x.cols());
-  RiskMoments seen(x.cols());  // by one of the tied events
-  FeatureMatrix<double> information = FeatureMatrix<double>::Zero(x.cols(), x.cols());
+template <class Scalar>
+[[nodiscard]] std::vector<Scalar> partial_likelihood_information(std::span<const TieGroup> groups, Ties ties,
+                                                                 const double* eta,
+                                                                 const FeatureMatrix<Scalar>& x) {
+  RiskMoments<Scalar> at_risk(x.cols());
+  RiskMoments<Scalar> dying(x.cols());
+  RiskMoments<Scalar> seen(x.cols());  // by one of the tied events
+  FeatureMatrix<Scalar> information = FeatureMatrix<Scalar>::Zero(x.cols(), x.cols());
   double scale = -std::numeric_limits<double>::infinity();
   for (const TieGroup& group : groups) {
     const double largest = *std::max_element(eta + group.begin, eta + group.end);
@@ -181,7 +183,7 @@ struct RiskMoments {
     }
     at_risk.add(dying);
   }
-  return std::vector<double>(information.data(), information.data() + information.size());
+  return std::vector<Scalar>(information.data(), information.data() + information.size());
 }
 
 }  // namespace detail

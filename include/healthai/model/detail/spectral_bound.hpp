@@ -4,6 +4,8 @@
 #include <cmath>
 #include <Eigen/Core>
 
+#include "healthai/model/features.hpp"
+
 namespace healthai::detail {
 
 /// An upper bound of the largest eigenvalue of A = ZᵀZ / n, where Z is the n rows of `features`, with a column of ones
@@ -15,7 +17,7 @@ namespace healthai::detail {
 /// worst). All in double; the result is enlarged by 1e-9 of itself, more than rounding can have taken away.
 template <class Matrix>
 [[nodiscard]] double largest_gram_eigenvalue_bound(const Matrix& features, bool intercept) {
-  using Dense = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+  using Dense = FeatureMatrix<Wide<typename Matrix::Scalar>>;
   constexpr double enlarge = 1 + 1e-9;
   const Eigen::Index n = features.rows();
   const Eigen::Index columns = features.cols();
