@@ -29,7 +29,7 @@ inline std::string field(std::string_view text) {
 inline std::string csv_text(const healthai::Table& table, std::string_view line_end = "\n") {
   std::string text;
   for (std::size_t j = 0; j < table.names().size(); ++j)
-    text += (j == 0 ? "" : ",") + quoted(table.names()[j]);
+    text += (j == 0 ? "" : ",") + csv_test::quoted(table.names()[j]);
   text += line_end;
   for (std::size_t row = 0; row < table.rows(); ++row) {
     for (std::size_t j = 0; j < table.names().size(); ++j) {

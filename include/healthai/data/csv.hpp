@@ -22,7 +22,7 @@ namespace healthai {
 
 /// How to read a CSV file.
 struct CsvOptions {
-  char delimiter = ',';                       ///< between fields: ',' ';' or '\t', say
+  char delimiter = ',';                       ///< between fields: a comma, a semicolon, a tab
   std::vector<std::string> missing = {"NA"};  ///< what stands for a missing value where it is not in quotes
 };
 
