@@ -120,7 +120,8 @@ class Federation {
       current_.evaluation_cohort = transport_->clients();
     }
     std::sort(current_.evaluation_cohort.begin(), current_.evaluation_cohort.end());
-    if (!options_.checkpoint.empty() && current_.completed_rounds == 0) write_checkpoint();  // cannot write? say so now
+    if (!options_.checkpoint.empty() && current_.completed_rounds == 0)
+      write_checkpoint();  // cannot write? say so now
     failed_rounds_ = 0;
     started_ = true;
   }
