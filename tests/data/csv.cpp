@@ -30,7 +30,7 @@ std::string csv_error(std::string_view text) {
   return message_of(error::csv, [text] { (void)parse_csv(text, "t.csv"); });
 }
 
-const std::string data_folder = std::string(HEALTHAI_SOURCE_DIR) + "/examples/data/";
+const std::string data_folder = HEALTHAI_SOURCE_DIR "/examples/data/";
 
 }  // namespace
 
