@@ -65,7 +65,7 @@ class LocalTrainer {
   [[nodiscard]] TrainReply<Scalar> train(const TrainRequest<Scalar>& request, std::stop_token stop) {
     const Parameters<Scalar>& global = request->parameters;
     const LocalObjective<Scalar>& objective = request->objective;
-    require_layout(model_.layout(), global.layout(), "the request to client " + request.client.str());
+    require_layout(model_.layout(), global.layout(), "the request to client ", request.client.str());
     if (objective.linear_correction) {
       require_layout(global.layout(), objective.linear_correction->layout(), "the linear correction");
     }
@@ -82,8 +82,11 @@ class LocalTrainer {
 
     TrainReply<Scalar> reply;
     Parameters<Scalar> local = global;
-    if (!(gradient_.layout() == global.layout())) gradient_ = Parameters<Scalar>(global.layout());
-    if (training_.momentum != 0) velocity_ = Parameters<Scalar>(global.layout());
+    // Scratch of the thread, not of the client: of thousands that are simulated on a few threads each would keep its own.
+    thread_local Parameters<Scalar> gradient;
+    if (!(gradient.layout() == global.layout())) gradient = Parameters<Scalar>(global.layout());
+    Parameters<Scalar> velocity;
+    if (training_.momentum != 0) velocity = Parameters<Scalar>(global.layout());
     double loss_sum = 0;
     double loss_rows = 0;
     for (; reply.local_steps < steps; ++reply.local_steps) {
@@ -94,9 +97,9 @@ class LocalTrainer {
       const std::span<const std::size_t> chosen =
           next_batch(reply.local_steps % steps_per_epoch, batch, stream);
       const auto count = static_cast<double>(chosen.empty() ? rows : chosen.size());
-      loss_sum += count * static_cast<double>(model_.loss(local, chosen, gradient_));
+      loss_sum += count * static_cast<double>(model_.loss(local, chosen, gradient));
       loss_rows += count;
-      step(local, global, objective, rate);
+      step(local, global, objective, rate, gradient, velocity);
     }
     local.flat() -= global.flat();
     reply.update = std::move(local);
@@ -108,8 +111,8 @@ class LocalTrainer {
 
   /// The model's own metrics over all rows. \throws Error (`layout_mismatch`)
   [[nodiscard]] EvaluateReply evaluate(const EvaluateRequest<Scalar>& request, std::stop_token /*stop*/) {
-    require_layout(model_.layout(), request->parameters.layout(),
-                   "the request to client " + request.client.str());
+    require_layout(model_.layout(), request->parameters.layout(), "the request to client ",
+                   request.client.str());
     return {static_cast<double>(model_.num_examples()), model_.evaluate(request->parameters)};
   }
 
@@ -133,8 +136,9 @@ class LocalTrainer {
   }
 
   void step(Parameters<Scalar>& local, const Parameters<Scalar>& global,
-            const LocalObjective<Scalar>& objective, Scalar rate) {
-    auto gradient = gradient_.flat();
+            const LocalObjective<Scalar>& objective, Scalar rate, Parameters<Scalar>& of_loss,
+            Parameters<Scalar>& velocity) const {
+    auto gradient = of_loss.flat();
     // Terms that are zero are left out rather than added, so that FedProx with mu = 0 is FedAvg bit for bit.
     if (objective.proximal_mu != 0) {
       gradient += static_cast<Scalar>(objective.proximal_mu) * (local.flat() - global.flat());
@@ -142,8 +146,8 @@ class LocalTrainer {
     if (objective.linear_correction) gradient += objective.linear_correction->flat();
     if (training_.weight_decay != 0) gradient += static_cast<Scalar>(training_.weight_decay) * local.flat();
     if (training_.momentum != 0) {
-      velocity_.flat() = static_cast<Scalar>(training_.momentum) * velocity_.flat() + gradient;
-      local.flat() -= rate * velocity_.flat();
+      velocity.flat() = static_cast<Scalar>(training_.momentum) * velocity.flat() + gradient;
+      local.flat() -= rate * velocity.flat();
     } else {
       local.flat() -= rate * gradient;
     }
@@ -151,8 +155,6 @@ class LocalTrainer {
 
   M model_;
   LocalTraining training_;
-  Parameters<Scalar> gradient_;  // scratch, kept between rounds
-  Parameters<Scalar> velocity_;
   std::vector<std::size_t> order_;
 };
 

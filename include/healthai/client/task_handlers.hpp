@@ -87,29 +87,25 @@ class TaskHandlers {
                               std::stop_token>,
         "healthai: a handler for task T is called as handler(const Request<T::Broadcast>&, std::stop_token) "
         "and returns T::Reply");
-    remove<T>();
-    handlers_.push_back({T::name, &detail::type_tag<T>,
-                         [handler = std::make_shared<Handler>(std::move(handler))](
-                             const void* request, void* reply, std::stop_token stop) {
-                           *static_cast<typename T::Reply*>(reply) = (*handler)(
-                               *static_cast<const Request<typename T::Broadcast>*>(request), std::move(stop));
-                         }});
+    std::erase_if(offers_, [](const Offer& offer) { return offer.name == T::name; });
+    offers_.push_back(
+        {T::name, &detail::type_tag<T>, std::make_shared<HandlerOf<T, Handler>>(std::move(handler))});
     return *this;
   }
 
   template <Task T>
   [[nodiscard]] bool offers() const noexcept {
-    return find(T::name, &detail::type_tag<T>) != nullptr;
+    return find<T>() != nullptr;
   }
 
   /// Runs the handler for T. \throws Error (`unsupported_task`), and whatever the handler throws.
   template <Task T>
   [[nodiscard]] typename T::Reply handle(const Request<typename T::Broadcast>& request,
                                          std::stop_token stop) const {
-    const Handler* handler = find(T::name, &detail::type_tag<T>);
+    AnyHandler* handler = find<T>();
     if (handler == nullptr) {
       std::string offered;
-      for (const Handler& h : handlers_) offered += (offered.empty() ? "" : ", ") + std::string(h.task);
+      for (const Offer& offer : offers_) offered += (offered.empty() ? "" : ", ") + std::string(offer.name);
       throw Error(error::unsupported_task, "client " + request.client.str() + " does not offer the task " +
                                                std::string(T::name) +
                                                "; it offers: " + (offered.empty() ? "nothing" : offered));
@@ -129,20 +125,33 @@ class TaskHandlers {
   }
 
  private:
-  struct Handler {
-    std::string_view task;
-    const void* tag;
-    std::function<void(const void* request, void* reply, std::stop_token)> call;
+  struct AnyHandler {
+    AnyHandler() = default;
+    AnyHandler(const AnyHandler&) = delete;
+    AnyHandler& operator=(const AnyHandler&) = delete;
+    virtual ~AnyHandler() = default;
+    virtual void call(const void* request, void* reply, std::stop_token stop) = 0;
+  };
+  template <class T, class Handler>
+  struct HandlerOf final : AnyHandler {
+    explicit HandlerOf(Handler from) : handler(std::move(from)) {}
+    void call(const void* request, void* reply, std::stop_token stop) override {
+      *static_cast<typename T::Reply*>(reply) =
+          handler(*static_cast<const Request<typename T::Broadcast>*>(request), std::move(stop));
+    }
+    Handler handler;
+  };
+  struct Offer {
+    std::string_view name;
+    const void*
+        tag;  // two task types could share a name by mistake, and memory must not be read as of another type
+    std::shared_ptr<AnyHandler> handler;  // copies of a TaskHandlers speak for the same client
   };
 
   template <Task T>
-  void remove() {
-    std::erase_if(handlers_, [](const Handler& handler) { return handler.task == T::name; });
-  }
-  // The tag guards against two task types that share a name by mistake: the name alone would reinterpret memory.
-  [[nodiscard]] const Handler* find(std::string_view task, const void* tag) const noexcept {
-    for (const Handler& handler : handlers_) {
-      if (handler.tag == tag && handler.task == task) return &handler;
+  [[nodiscard]] AnyHandler* find() const noexcept {
+    for (const Offer& offer : offers_) {
+      if (offer.tag == &detail::type_tag<T>) return offer.handler.get();
     }
     return nullptr;
   }
@@ -164,7 +173,7 @@ class TaskHandlers {
     });
   }
 
-  std::vector<Handler> handlers_;
+  std::vector<Offer> offers_;
   std::function<std::vector<std::byte>()> save_;
   std::function<void(std::span<const std::byte>)> restore_;
 };

@@ -16,16 +16,21 @@ template <std::floating_point Scalar>
 [[nodiscard]] bool all_finite(std::span<const Scalar> values) noexcept {
   using Bits = std::conditional_t<sizeof(Scalar) == 4, std::uint32_t, std::uint64_t>;
   static_assert(sizeof(Scalar) == sizeof(Bits), "healthai works with float and double");
-  constexpr Bits exponent = sizeof(Scalar) == 4 ? Bits{0x7f800000U} : static_cast<Bits>(0x7ff0000000000000U);
+  // The exponent's bits are all ones in NaN and infinity only: there, adding its lowest bit carries into the sign. (Not a
+  // comparison of 64-bit integers, for which SSE2 has no instruction.)
+  constexpr int mantissa = sizeof(Scalar) == 4 ? 23 : 52;
+  constexpr Bits sign = Bits{1} << (8 * sizeof(Bits) - 1);
+  constexpr Bits lowest = Bits{1} << mantissa;
+  constexpr Bits exponent = sign - lowest;
   constexpr std::size_t block =
       4096;  // long enough for vector code, short enough to stop early at a bad value
   for (std::size_t begin = 0; begin < values.size(); begin += block) {
     const std::size_t end = begin + block < values.size() ? begin + block : values.size();
-    Bits bad = 0;
+    Bits carries = 0;
     for (std::size_t i = begin; i < end; ++i) {
-      bad |= static_cast<Bits>((std::bit_cast<Bits>(values[i]) & exponent) == exponent);
+      carries |= (std::bit_cast<Bits>(values[i]) & exponent) + lowest;
     }
-    if (bad != 0) return false;
+    if ((carries & sign) != 0) return false;
   }
   return true;
 }

@@ -33,31 +33,31 @@ struct Tensor {
 /// Immutable and shared: copying one copies a pointer. Safe to read from any thread.
 class Layout {
  public:
-  /// No tensors at all.
-  Layout() noexcept : data_(empty()) {}
+  /// No tensors at all; a layout that was moved from is this one too.
+  Layout() noexcept = default;
   Layout(std::initializer_list<Tensor> tensors) : Layout(std::vector<Tensor>(tensors)) {}
 
   /// \throws Error (`invalid_argument`) for an empty or repeated name, (`overflow`) if the size does not fit.
   explicit Layout(std::vector<Tensor> tensors) : data_(std::make_shared<const Data>(std::move(tensors))) {}
 
   [[nodiscard]] std::span<const Tensor> tensors() const noexcept {
-    return {data_->tensors.data(), data_->tensors.size()};
+    return {data().tensors.data(), data().tensors.size()};
   }
   /// The number of scalars of all tensors together.
-  [[nodiscard]] std::size_t size() const noexcept { return data_->offsets.back(); }
+  [[nodiscard]] std::size_t size() const noexcept { return data().offsets.back(); }
   /// 64 bits that differ, but for chance, between any two layouts.
-  [[nodiscard]] std::uint64_t fingerprint() const noexcept { return data_->fingerprint; }
+  [[nodiscard]] std::uint64_t fingerprint() const noexcept { return data().fingerprint; }
 
   /// Where the tensor number `i` begins, in scalars.
-  [[nodiscard]] std::size_t offset(std::size_t i) const { return data_->offsets.at(i); }
+  [[nodiscard]] std::size_t offset(std::size_t i) const { return data().offsets.at(i); }
   /// How many scalars the tensor number `i` has.
   [[nodiscard]] std::size_t size(std::size_t i) const {
-    return data_->offsets.at(i + 1) - data_->offsets.at(i);
+    return data().offsets.at(i + 1) - data().offsets.at(i);
   }
   /// The number of the tensor called `name`. \throws Error (`unknown_name`), listing the names there are.
   [[nodiscard]] std::size_t index(std::string_view name) const {
-    for (std::size_t i = 0; i < data_->tensors.size(); ++i) {
-      if (data_->tensors[i].name == name) return i;
+    for (std::size_t i = 0; i < data().tensors.size(); ++i) {
+      if (data().tensors[i].name == name) return i;
     }
     throw Error(error::unknown_name,
                 "no tensor is called \"" + std::string(name) + "\"; the layout is " + describe());
@@ -66,8 +66,8 @@ class Layout {
   /// For messages: `weight[3,4] bias[4]`.
   [[nodiscard]] std::string describe() const {
     std::string text;
-    for (const Tensor& tensor : data_->tensors) {
-      if (text.size() > 200) return text + " ... (" + std::to_string(data_->tensors.size()) + " tensors)";
+    for (const Tensor& tensor : data().tensors) {
+      if (text.size() > 200) return text + " ... (" + std::to_string(data().tensors.size()) + " tensors)";
       text += (text.empty() ? "" : " ") + tensor.name + "[";
       for (std::size_t d = 0; d < tensor.shape.size(); ++d) {
         text += (d == 0 ? "" : ",") + std::to_string(tensor.shape[d]);
@@ -78,7 +78,7 @@ class Layout {
   }
 
   friend bool operator==(const Layout& a, const Layout& b) noexcept {
-    return a.data_ == b.data_ || (a.fingerprint() == b.fingerprint() && a.data_->tensors == b.data_->tensors);
+    return a.data_ == b.data_ || (a.fingerprint() == b.fingerprint() && a.data().tensors == b.data().tensors);
   }
 
   template <class Archive>
@@ -90,7 +90,7 @@ class Layout {
     } else {
       // The const_cast only satisfies operator&, which saving archives do not write through.
       archive& const_cast<std::vector<Tensor>&>(
-          data_->tensors);  // NOLINT(cppcoreguidelines-pro-type-const-cast)
+          data().tensors);  // NOLINT(cppcoreguidelines-pro-type-const-cast)
     }
   }
 
@@ -137,9 +137,11 @@ class Layout {
     std::vector<std::size_t> offsets;  // one more than tensors: the last is the size of the whole
     std::uint64_t fingerprint;
   };
-  static const std::shared_ptr<const Data>& empty() noexcept {
-    static const auto data = std::make_shared<const Data>(std::vector<Tensor>{});
-    return data;
+  // No pointer, rather than a shared one, for the empty layout: every Parameters that is moved leaves one behind, and
+  // threads would wait for each other at its reference count.
+  [[nodiscard]] const Data& data() const noexcept {
+    static const Data empty{std::vector<Tensor>{}};
+    return data_ ? *data_ : empty;
   }
   std::shared_ptr<const Data> data_;
 };

@@ -11,11 +11,12 @@
 #include <string_view>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
-#if __has_include(<xtensor/containers/xadapt.hpp>)  // xtensor 0.26 moved its headers
-#include <xtensor/containers/xadapt.hpp>
+#if __has_include(<xtensor/containers/xarray.hpp>)  // xtensor 0.26 moved its headers
+#include <xtensor/containers/xarray.hpp>
 #else
-#include <xtensor/xadapt.hpp>
+#include <xtensor/xarray.hpp>
 #endif
 
 #include "healthai/core/error.hpp"
@@ -69,13 +70,8 @@ class Parameters {
     }
     return *this;
   }
-  Parameters(Parameters&& other) noexcept
-      : layout_(std::exchange(other.layout_, Layout())), buffer_(std::move(other.buffer_)) {}
-  Parameters& operator=(Parameters&& other) noexcept {
-    layout_ = std::exchange(other.layout_, Layout());
-    buffer_ = std::move(other.buffer_);
-    return *this;
-  }
+  Parameters(Parameters&&) noexcept = default;  ///< leaves an empty layout behind
+  Parameters& operator=(Parameters&&) noexcept = default;
   ~Parameters() = default;
 
   [[nodiscard]] const Layout& layout() const noexcept { return layout_; }
@@ -128,18 +124,23 @@ class Parameters {
   }
   template <class Pointer>
   static auto view(Pointer data, const Layout& layout, std::size_t i) {
-    return xt::adapt(data + layout.offset(i), layout.size(i), xt::no_ownership(), layout.tensors()[i].shape);
+    // What xt::adapt returns; its header brings tensors of fixed rank too, which takes time to compile.
+    using Shape = std::vector<std::size_t>;
+    using Numbers = xt::xbuffer_adaptor<Pointer, xt::no_ownership, std::allocator<Scalar>>;
+    using View = xt::xarray_adaptor<Numbers, xt::layout_type::row_major, Shape>;
+    return View(Numbers(data + layout.offset(i), layout.size(i)), layout.tensors()[i].shape);
   }
 
   Layout layout_;
   Buffer buffer_;
 };
 
-/// \throws Error (`layout_mismatch`) naming `whose` parameters differ from the expected layout.
-inline void require_layout(const Layout& expected, const Layout& actual, const std::string& whose) {
+/// \throws Error (`layout_mismatch`), beginning with `who` and `what` joined, if the layouts differ.
+inline void require_layout(const Layout& expected, const Layout& actual, std::string_view who,
+                           std::string_view what = {}) {
   if (!(expected == actual)) {
-    throw Error(error::layout_mismatch,
-                whose + ": expected the layout " + expected.describe() + ", got " + actual.describe());
+    throw Error(error::layout_mismatch, std::string(who) + std::string(what) + ": expected the layout " +
+                                            expected.describe() + ", got " + actual.describe());
   }
 }
 

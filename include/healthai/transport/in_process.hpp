@@ -41,6 +41,9 @@ struct InProcessOptions {
 /// for any number of threads. One request at a time for each client: one that is still busy with an earlier request fails
 /// the new one.
 ///
+/// A thread that waits for replies without a deadline works too, as one of the `threads`, unless there is an executor: waking
+/// it for each small reply would cost more than the reply.
+///
 /// A client that throws becomes a Failure. One that ignores its stop token keeps its thread; another takes its place
 /// (256 times at most; never for threads that an executor lent), and the process still exits. A client's serialised state
 /// changes only together with a reply that counts: it is put back when the client throws or its reply comes too late.
@@ -104,14 +107,20 @@ class InProcess {
       queue_->push(std::make_shared<detail::InProcessJob<T>>(next_request_++,
                                                              found == hosted_.end() ? nullptr : found->second,
                                                              Request<typename T::Broadcast>{broadcast, id}));
+      if (requests.size() == options_.threads)
+        lend_threads(ids.size(), helpers());  // they need not wait for the rest
     }
-    lend_threads(ids.size());
+    lend_threads(ids.size(), helpers());
+    all_lent_ = false;
     return requests;
   }
 
   template <Task T>
   [[nodiscard]] std::optional<Delivery<T>> next(Deadline deadline) {
-    const std::shared_ptr<detail::InProcessJobBase> job = queue_->next(T::name, deadline);
+    const bool helps = !options_.executor && deadline == Deadline::max();
+    if (!helps && !std::exchange(all_lent_, true)) lend_threads(queue_->waiting(), options_.threads);
+    const std::shared_ptr<detail::InProcessJobBase> job =
+        queue_->next(&detail::type_tag<T>, deadline, helps ? options_.threads : 0);
     if (!job) return std::nullopt;
     auto& typed = static_cast<detail::InProcessJob<T>&>(*job);
     Delivery<T> delivery{typed.id, typed.client_id, {}};
@@ -129,15 +138,15 @@ class InProcess {
 
   template <Task T>
   void stop() {
-    queue_->stop(T::name);
+    queue_->stop(&detail::type_tag<T>);
   }
 
   template <Task T>
   void give_up() {
-    for (std::size_t lost = queue_->give_up(T::name); lost > 0 && pool_; --lost) {
+    for (std::size_t lost = queue_->give_up(&detail::type_tag<T>); lost > 0 && pool_; --lost) {
       if (!pool_->replace_lost()) break;
     }
-    lend_threads(queue_->waiting());
+    lend_threads(queue_->waiting(), options_.threads);
   }
 
   [[nodiscard]] Traffic traffic() const noexcept { return traffic_; }
@@ -164,12 +173,18 @@ class InProcess {
   }
 
  private:
-  /// Sees to it that enough threads are working through the queue. A template so that starting threads is compiled only
-  /// where something is sent.
+  /// How many threads to lend before it is known whether the thread that calls `next` will be one of them.
+  [[nodiscard]] std::size_t helpers() const noexcept {
+    return options_.executor ? options_.threads : options_.threads - 1;
+  }
+
+  /// Sees to it that `threads` are working through the queue, if there are as many jobs. A template so that starting
+  /// threads is compiled only where something is sent.
   template <class Pool = detail::ThreadPool>
-  void lend_threads(std::size_t jobs) {
+  void lend_threads(std::size_t jobs, std::size_t threads) {
+    const std::size_t wanted = (std::min)(threads, jobs);
+    if (wanted == 0) return;
     if (!options_.executor && !pool_) pool_ = std::make_shared<Pool>(options_.threads);
-    const std::size_t wanted = (std::min)(options_.threads, jobs);
     for (std::size_t active = queue_->reserve_workers(wanted); active > 0; --active) {
       auto work = [queue = queue_] { queue->work(); };
       if (options_.executor) {
@@ -186,6 +201,7 @@ class InProcess {
   std::map<ClientId, std::shared_ptr<detail::HostedClient>> hosted_;
   Traffic traffic_{};
   RequestId next_request_ = 1;
+  bool all_lent_ = false;
 };
 
 }  // namespace healthai

@@ -51,12 +51,17 @@ inline void require_penalty(const char* model, double l2) {
 template <class Scalar>
 void require_model_layout(const char* model, const Layout& expected, const Parameters<Scalar>& parameters,
                           const Parameters<Scalar>& gradient) {
-  if (!(parameters.layout() == expected)) {
-    require_layout(expected, parameters.layout(), std::string(model) + ", parameters");
-  }
-  if (!(gradient.layout() == expected)) {
-    require_layout(expected, gradient.layout(), std::string(model) + ", gradient");
-  }
+  require_layout(expected, parameters.layout(), model, ", parameters");
+  require_layout(expected, gradient.layout(), model, ", gradient");
+}
+/// Lets the model share the layout of its parameters from then on: the next check is of pointers, not of names and shapes
+/// that with many models are in nobody's cache.
+template <class Scalar>
+void require_model_layout(const char* model, Layout& expected, const Parameters<Scalar>& parameters,
+                          const Parameters<Scalar>& gradient) {
+  require_layout(expected, parameters.layout(), model, ", parameters");
+  expected = parameters.layout();
+  require_layout(expected, gradient.layout(), model, ", gradient");
 }
 
 /// The values of the chosen rows, gathered into `scratch`; `values` themselves when `rows` is empty (all rows).

@@ -28,23 +28,25 @@ struct HostedClient {
   bool busy = false;                 // guarded by the queue's mutex
 };
 
+/// Which task: `&type_tag<T>`.
+using TaskTag = const void*;
+
 /// One request to one client, without its types.
 struct InProcessJobBase {
   enum class Stage { waiting, running, done, abandoned };
-  InProcessJobBase(RequestId number, std::shared_ptr<HostedClient> to, std::string_view task_name,
-                   ClientId name)
-      : id(number), client(std::move(to)), task(task_name), client_id(std::move(name)) {}
+  InProcessJobBase(RequestId number, std::shared_ptr<HostedClient> to, TaskTag what, ClientId name)
+      : id(number), client(std::move(to)), task(what), client_id(std::move(name)) {}
   virtual ~InProcessJobBase() = default;
   virtual void call(std::stop_token stop) = 0;
 
   RequestId id;
   std::shared_ptr<HostedClient> client;  // null: there is none of that name
-  std::string_view task;
+  TaskTag task;
   ClientId client_id;
   std::optional<Failure> failure;
   std::vector<std::byte> new_state;  // of a stateful client, after the call
   Stage stage = Stage::waiting;      // guarded by the queue's mutex
-  std::stop_source stop{std::nostopstate};
+  std::stop_source* stop = nullptr;  // its thread's, while it runs; guarded by the queue's mutex
 
  protected:
   InProcessJobBase(const InProcessJobBase&) = default;
@@ -54,7 +56,7 @@ struct InProcessJobBase {
 template <Task T>
 struct InProcessJob final : InProcessJobBase {
   InProcessJob(RequestId number, std::shared_ptr<HostedClient> to, Request<typename T::Broadcast> what)
-      : InProcessJobBase(number, std::move(to), T::name, what.client), request(std::move(what)) {}
+      : InProcessJobBase(number, std::move(to), &type_tag<T>, what.client), request(std::move(what)) {}
   void call(std::stop_token token) override {
     reply = client->handlers.template handle<T>(request, std::move(token));
   }
@@ -67,20 +69,20 @@ struct InProcessJob final : InProcessJobBase {
 /// Memory: threads run ahead of the first unfinished request by a window only, so that few replies wait; when that first
 /// one is slow they run on rather than idle. Cost: one lock to begin and one to end a request; the reading side is woken for a
 /// batch, not for each reply.
-class InProcessQueue {
+/// A template so that it is compiled only where something is sent; `Mutex` is std::mutex.
+template <class Mutex>
+class BasicInProcessQueue {
  public:
-  explicit InProcessQueue(std::size_t reply_memory) : reply_memory_(reply_memory) {}
+  explicit BasicInProcessQueue(std::size_t reply_memory) : reply_memory_(reply_memory) {}
 
-  /// Says how large the replies to the next requests will be, and gives them a stop token of their own.
+  /// Says how large the replies to the next requests will be.
   void begin_batch(std::size_t reply_bytes) {
     const std::lock_guard lock(mutex_);
-    window_ = std::clamp<std::size_t>(reply_memory_ / (std::max<std::size_t>)(reply_bytes, 1), 2, 64);
-    stop_ = std::stop_source();
+    window_ = std::clamp<std::size_t>(reply_memory_ / (std::max<std::size_t>)(reply_bytes, 1), 2, 128);
   }
 
   void push(std::shared_ptr<InProcessJobBase> job) {
     const std::lock_guard lock(mutex_);
-    job->stop = stop_;
     jobs_.push_back(std::move(job));
   }
 
@@ -94,20 +96,26 @@ class InProcessQueue {
 
   /// A thread's share: requests one after another until none is left.
   void work() {
+    std::stop_source
+        source;  // one a thread: threads that shared one would wait for each other at its reference count
     std::unique_lock lock(mutex_);
     while (const std::shared_ptr<InProcessJobBase> job = claim(lock)) {
+      job->stop = &source;
       lock.unlock();
-      run(*job);
+      run(*job, source.get_token());
       lock.lock();
       finish(*job);
-      if (job->stage == InProcessJobBase::Stage::abandoned)
-        return;  // another worker has taken this one's place
+      job->stop = nullptr;
+      if (job->stage == Stage::abandoned) return;  // another worker has taken this one's place
+      if (source.stop_requested()) source = std::stop_source();
     }
     --workers_;
   }
 
-  /// The first outstanding job of `task` once it is done, or null at the deadline.
-  [[nodiscard]] std::shared_ptr<InProcessJobBase> next(std::string_view task, Deadline deadline) {
+  /// The first outstanding job of `task` once it is done, or null at the deadline. Rather than wait, the calling thread
+  /// works itself while fewer than `help_up_to` threads do.
+  [[nodiscard]] std::shared_ptr<InProcessJobBase> next(TaskTag task, Deadline deadline,
+                                                       std::size_t help_up_to) {
     std::unique_lock lock(mutex_);
     const auto first = [this, task] {
       return std::find_if(jobs_.begin(), jobs_.end(), [task](const auto& job) { return job->task == task; });
@@ -117,6 +125,16 @@ class InProcessQueue {
     };
     auto found = first();
     if (found == jobs_.end()) return nullptr;
+    while (!done(*found) && workers_ < help_up_to && may_begin()) {
+      ++workers_;
+      const std::shared_ptr<InProcessJobBase> job = begin();
+      lock.unlock();
+      run(*job, std::stop_token{});  // nobody can ask it to stop: that would be this thread
+      lock.lock();
+      finish(*job);
+      --workers_;
+      found = first();
+    }
     if (!done(*found)) {
       reader_waits_ = true;
       if (window_waiters_ > 0) claimable_.notify_all();  // the first is slow: run on
@@ -138,18 +156,18 @@ class InProcessQueue {
     return job;
   }
 
-  void stop(std::string_view task) {
+  void stop(TaskTag task) {
     std::vector<std::stop_source> sources;
     {
       const std::lock_guard lock(mutex_);
       for (const auto& job : jobs_) {
         if (job->task != task) continue;
-        if (job->stage == InProcessJobBase::Stage::waiting) {
+        if (job->stage == Stage::waiting) {
           job->failure =
               late(*job, "was not begun before the deadline: there are fewer threads than clients");
           job->stage = Stage::done;
-        } else if (job->stage == InProcessJobBase::Stage::running) {
-          sources.push_back(job->stop);
+        } else if (job->stage == Stage::running) {
+          sources.push_back(*job->stop);
         }
       }
       skip_begun(claimed_);
@@ -161,7 +179,7 @@ class InProcessQueue {
   }
 
   /// Makes every outstanding job of `task` readable. \return how many threads still work for one that nobody waits for.
-  [[nodiscard]] std::size_t give_up(std::string_view task) {
+  [[nodiscard]] std::size_t give_up(TaskTag task) {
     stop(task);
     const std::lock_guard lock(mutex_);
     std::size_t lost = 0;
@@ -192,7 +210,7 @@ class InProcessQueue {
     {
       const std::lock_guard lock(mutex_);
       for (const auto& job : jobs_) {
-        if (job->stage == InProcessJobBase::Stage::running) sources.push_back(job->stop);
+        if (job->stage == Stage::running) sources.push_back(*job->stop);
       }
       closed_ = true;
       claimable_.notify_all();
@@ -214,17 +232,25 @@ class InProcessQueue {
     while (claimed_ < jobs_.size() && jobs_[claimed_]->stage != Stage::waiting) ++claimed_;
   }
 
+  /// Whether there is a request to begin, and the window allows it.
+  bool may_begin() {
+    skip_begun(claimed_);
+    return claimed_ < jobs_.size() && (claimed_ < window_ || jobs_.front()->stage == Stage::running);
+  }
+
   /// The next job to run, once the window allows it, or null when there is none.
-  std::shared_ptr<InProcessJobBase> claim(std::unique_lock<std::mutex>& lock) {
-    for (;;) {
-      skip_begun(claimed_);
-      if (closed_ || claimed_ >= jobs_.size()) return nullptr;
-      if (claimed_ < window_ || jobs_.front()->stage == Stage::running) break;
+  std::shared_ptr<InProcessJobBase> claim(std::unique_lock<Mutex>& lock) {
+    while (!closed_ && !may_begin()) {
+      if (claimed_ >= jobs_.size()) return nullptr;
       if (reader_waits_) readable_.notify_one();
       ++window_waiters_;
       claimable_.wait(lock);
       --window_waiters_;
     }
+    return closed_ ? nullptr : begin();
+  }
+
+  std::shared_ptr<InProcessJobBase> begin() {
     std::shared_ptr<InProcessJobBase> job = jobs_[claimed_++];
     job->stage = Stage::running;
     if (claimed_ == jobs_.size() && reader_waits_)
@@ -239,13 +265,13 @@ class InProcessQueue {
     return job;
   }
 
-  static void run(InProcessJobBase& job) {
+  static void run(InProcessJobBase& job, std::stop_token stop) {
     if (job.failure) return;
     const auto failed = [&job](std::string_view id, std::string message) {
       job.failure = Failure{job.client_id, std::string(id), std::move(message)};
     };
     try {
-      job.call(job.stop.get_token());
+      job.call(std::move(stop));
       if (job.client->handlers.stateful()) job.new_state = job.client->handlers.state();
     } catch (const Error& e) {
       failed(e.id().name(), e.what());
@@ -260,16 +286,23 @@ class InProcessQueue {
   /// Under the lock, after run: commits or puts back the client's state and makes the job readable.
   void finish(InProcessJobBase& job) {
     if (job.client) {
+      bool put_back = true;
       if (job.stage == Stage::running && !job.failure) {
         job.client->committed = std::move(job.new_state);
       } else if (job.client->handlers.stateful()) {
         try {
           job.client->handlers.restore(job.client->committed);
-        } catch (const std::exception&) {
-          return;  // a client that cannot be put back stays busy: better no reply than one from a state that never was
+        } catch (const std::exception& e) {
+          put_back = false;
+          job.failure = Failure{
+              job.client_id, std::string(error::client_failed.name()),
+              "client " + job.client_id.str() +
+                  " could not be put back into the state of its last reply that counted, and is asked "
+                  "no more: " +
+                  e.what()};
         }
       }
-      job.client->busy = false;
+      job.client->busy = !put_back;  // better no reply than one from a state that never was
     }
     if (job.stage != Stage::running) return;
     job.stage = Stage::done;
@@ -281,7 +314,7 @@ class InProcessQueue {
   }
 
   const std::size_t reply_memory_;
-  std::mutex mutex_;
+  Mutex mutex_;
   std::condition_variable readable_;
   std::condition_variable claimable_;
   std::deque<std::shared_ptr<InProcessJobBase>> jobs_;  // outstanding, in order
@@ -289,9 +322,10 @@ class InProcessQueue {
   std::size_t window_ = 2;
   std::size_t workers_ = 0;
   std::size_t window_waiters_ = 0;
-  std::stop_source stop_;
   bool reader_waits_ = false;
   bool closed_ = false;
 };
+
+using InProcessQueue = BasicInProcessQueue<std::mutex>;
 
 }  // namespace healthai::detail
