@@ -176,6 +176,39 @@ TEST_CASE("a slow first client does not idle the other threads") {
   CHECK(collect(transport, 51).at(0) == "a:50");
 }
 
+TEST_CASE("a thread that waits without a deadline works too, and counts as one") {
+  for (const int threads : {1, 2}) {
+    InProcess transport({.threads = static_cast<std::size_t>(threads)});
+    std::atomic<int> at_work{0};
+    std::atomic<int> most{0};
+    std::atomic<int> mine{0};
+    const auto caller = std::this_thread::get_id();
+    for (int i = 0; i < 50; ++i) {
+      transport.add("c" + std::to_string(i), squares([&](const SquareRequest&, std::stop_token) {
+                      const int now = ++at_work;
+                      int before = most;
+                      while (before < now && !most.compare_exchange_weak(before, now)) {
+                      }
+                      std::this_thread::sleep_for(1ms);
+                      if (std::this_thread::get_id() == caller) ++mine;
+                      --at_work;
+                      return Square::Reply{1};
+                    }));
+    }
+    const auto everyone = transport.clients();
+    transport.send<Square>(everyone, broadcast(0));
+    CHECK(collect(transport, 50).size() == 50);
+    CHECK(most <= threads);
+    CHECK(mine >= 1);
+    CHECK((threads > 1 || mine == 50));
+    mine = 0;
+    transport.send<Square>(everyone, broadcast(0));
+    CHECK(collect(transport, 50, Clock::now() + 60s).size() == 50);
+    CHECK(most <= threads);
+    CHECK(mine == 0);  // who has a deadline must be free to keep it
+  }
+}
+
 TEST_CASE("an application lends its own threads") {
   std::vector<std::thread> threads;
   std::atomic<int> lent{0};
@@ -230,8 +263,8 @@ TEST_CASE("a client's state changes only with a reply that counts") {
   const auto before = transport.client_states();
   const auto everyone = transport.clients();
   transport.send<Train<double>>(everyone, train_broadcast());
-  REQUIRE(transport.next<Train<double>>(Deadline::max()).has_value());
-  REQUIRE(transport.next<Train<double>>(Deadline::max()).has_value());
+  REQUIRE(transport.next<Train<double>>(Clock::now() + 10s).has_value());
+  REQUIRE(transport.next<Train<double>>(Clock::now() + 10s).has_value());
   CHECK_FALSE(transport.next<Train<double>>(Clock::now() + 20ms).has_value());
   transport.give_up<Train<double>>();
   const auto given_up = transport.next<Train<double>>(Deadline::max());
@@ -250,4 +283,31 @@ TEST_CASE("a client's state changes only with a reply that counts") {
   CHECK(transport.client_states() == before);
   const std::vector<std::pair<ClientId, std::vector<std::byte>>> foreign{{"elsewhere", {}}};
   CHECK_THROWS_AS(transport.restore_client_states(foreign), Error);
+}
+
+namespace {
+struct CannotGoBack {
+  TrainReply<double> train(const TrainRequest<double>&, std::stop_token) {
+    throw std::runtime_error("no more memory");
+  }
+  EvaluateReply evaluate(const EvaluateRequest<double>&, std::stop_token) { return {1, {}}; }
+  template <class Archive>
+  void serialize(Archive&, unsigned) {
+    if constexpr (Archive::is_loading::value) throw std::runtime_error("no such state");
+  }
+};
+}  // namespace
+
+TEST_CASE("a client whose state cannot be put back fails, saying so, and is asked no more") {
+  InProcess transport({.threads = 1});
+  transport.add("broken", CannotGoBack{});
+  const auto everyone = transport.clients();
+  for (const char* message : {"client broken could not be put back into the state of its last reply that "
+                              "counted, and is asked no more: no such state",
+                              "client broken is still busy with an earlier request"}) {
+    transport.send<Train<double>>(everyone, train_broadcast());
+    const auto delivery = transport.next<Train<double>>(Clock::now() + 10s);
+    REQUIRE(delivery.has_value());
+    CHECK(std::get<Failure>(delivery->result).message == message);
+  }
 }

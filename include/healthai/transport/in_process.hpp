@@ -42,7 +42,7 @@ struct InProcessOptions {
 /// the new one.
 ///
 /// A thread that waits for replies without a deadline works too, as one of the `threads`, unless there is an executor: waking
-/// it for each small reply would cost more than the reply.
+/// it for each small reply would cost more than the reply. Give a deadline to be sure that the thread comes back.
 ///
 /// A client that throws becomes a Failure. One that ignores its stop token keeps its thread; another takes its place
 /// (256 times at most; never for threads that an executor lent), and the process still exits. A client's serialised state
@@ -107,8 +107,8 @@ class InProcess {
       queue_->push(std::make_shared<detail::InProcessJob<T>>(next_request_++,
                                                              found == hosted_.end() ? nullptr : found->second,
                                                              Request<typename T::Broadcast>{broadcast, id}));
-      if (requests.size() == options_.threads)
-        lend_threads(ids.size(), helpers());  // they need not wait for the rest
+      // The pool's threads need not wait for the rest; an executor is asked once a batch.
+      if (!options_.executor && requests.size() == options_.threads) lend_threads(ids.size(), helpers());
     }
     lend_threads(ids.size(), helpers());
     all_lent_ = false;
