@@ -3,6 +3,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <Eigen/Eigenvalues>
 #include <limits>
 #include <span>
 #include <string>
@@ -82,39 +83,25 @@ double gradient_error(M& model, const healthai::Parameters<typename M::Scalar>& 
 template <class Scalar>
 constexpr double gradient_tolerance = sizeof(Scalar) == 4 ? 2e-3 : 2e-8;
 
-/// vᵀ H v / vᵀ v, with H the Hessian of the loss at `parameters`, by central differences of gradients along v.
+/// The largest eigenvalue of the Hessian at `parameters`, whose columns are differences of gradients.
 template <class M>
-double curvature_along(M& model, const healthai::Parameters<double>& parameters,
-                       const healthai::Parameters<double>& direction) {
-  const double h = 1e-5 / direction.flat().norm();
-  auto moved = parameters;
+double largest_curvature(M& model, const healthai::Parameters<double>& parameters) {
+  const auto size = static_cast<Eigen::Index>(parameters.size());
+  Eigen::MatrixXd hessian(size, size);
   healthai::Parameters<double> above(model.layout());
   healthai::Parameters<double> below(model.layout());
-  moved.flat() = parameters.flat() + h * direction.flat();
-  model.loss(moved, {}, above);
-  moved.flat() = parameters.flat() - h * direction.flat();
-  model.loss(moved, {}, below);
-  return (above.flat() - below.flat()).dot(direction.flat()) / (2 * h * direction.flat().squaredNorm());
-}
-
-/// The largest eigenvalue of the Hessian at `parameters`, from below, by power iteration on differences of gradients.
-template <class M>
-double largest_curvature(M& model, const healthai::Parameters<double>& parameters, healthai::Stream& stream) {
-  auto direction = random_parameters<double>(model.layout(), stream);
-  healthai::Parameters<double> above(model.layout());
-  healthai::Parameters<double> below(model.layout());
-  for (int step = 0; step < 30; ++step) {
-    direction.flat() /= direction.flat().norm();
+  for (Eigen::Index j = 0; j < size; ++j) {
     auto moved = parameters;
-    moved.flat() = parameters.flat() + 1e-5 * direction.flat();
+    moved.data()[j] = parameters.data()[j] + 1e-5;
     model.loss(moved, {}, above);
-    moved.flat() = parameters.flat() - 1e-5 * direction.flat();
+    moved.data()[j] = parameters.data()[j] - 1e-5;
     model.loss(moved, {}, below);
-    const Eigen::VectorXd next = (above.flat() - below.flat()) / 2e-5;
-    if (next.norm() < 1e-12) return 0;
-    direction.flat() = next;
+    hessian.col(j) = (above.flat() - below.flat()) / 2e-5;
   }
-  return curvature_along(model, parameters, direction);
+  const Eigen::MatrixXd symmetric = 0.5 * (hessian + hessian.transpose());
+  return Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd>(symmetric, Eigen::EigenvaluesOnly)
+      .eigenvalues()
+      .maxCoeff();
 }
 
 /// The largest absolute value.
