@@ -209,6 +209,29 @@ TEST_CASE("a thread that waits without a deadline works too, and counts as one")
   }
 }
 
+TEST_CASE("replies of one task that nobody reads yet do not hold up another task") {
+  for (const std::size_t threads : {1U, 2U}) {
+    InProcess transport({.threads = threads, .reply_memory = 8});
+    for (int i = 0; i < 20; ++i) {
+      transport.add("c" + std::to_string(i), squares([](const SquareRequest& request, std::stop_token) {
+                      return Square::Reply{request->value};
+                    }));
+    }
+    const auto everyone = transport.clients();
+    for (const bool deadline : {false, true}) {
+      const auto until = deadline ? Clock::now() + 60s : Deadline::max();
+      transport.send<Square>(everyone, broadcast(7));
+      transport.send<Evaluate<double>>(everyone, std::make_shared<const EvaluateBroadcast<double>>());
+      for (int i = 0; i < 20; ++i) {
+        const auto delivery = transport.next<Evaluate<double>>(until);
+        REQUIRE(delivery.has_value());
+        CHECK(std::get<Failure>(delivery->result).error == "unsupported_task");
+      }
+      CHECK(collect(transport, 20, until).size() == 20);
+    }
+  }
+}
+
 TEST_CASE("an application lends its own threads") {
   std::vector<std::thread> threads;
   std::atomic<int> lent{0};

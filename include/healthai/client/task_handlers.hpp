@@ -143,8 +143,8 @@ class TaskHandlers {
   };
   struct Offer {
     std::string_view name;
-    const void*
-        tag;  // two task types could share a name by mistake, and memory must not be read as of another type
+    // Of the task type: two could share a name by mistake, and memory must not be read as another type.
+    const void* tag;
     std::shared_ptr<AnyHandler> handler;  // copies of a TaskHandlers speak for the same client
   };
 

@@ -96,8 +96,8 @@ class BasicInProcessQueue {
 
   /// A thread's share: requests one after another until none is left.
   void work() {
-    std::stop_source
-        source;  // one a thread: threads that shared one would wait for each other at its reference count
+    // One a thread: threads that shared one would wait for each other at its reference count.
+    std::stop_source source;
     std::unique_lock lock(mutex_);
     while (const std::shared_ptr<InProcessJobBase> job = claim(lock)) {
       job->stop = &source;
@@ -120,12 +120,9 @@ class BasicInProcessQueue {
     const auto first = [this, task] {
       return std::find_if(jobs_.begin(), jobs_.end(), [task](const auto& job) { return job->task == task; });
     };
-    const auto done = [](const auto& job) {
-      return job->stage == Stage::done || job->stage == Stage::abandoned;
-    };
     auto found = first();
     if (found == jobs_.end()) return nullptr;
-    while (!done(*found) && workers_ < help_up_to && may_begin()) {
+    while (!done(**found) && workers_ < help_up_to && may_begin(found->get())) {
       ++workers_;
       const std::shared_ptr<InProcessJobBase> job = begin();
       lock.unlock();
@@ -135,18 +132,18 @@ class BasicInProcessQueue {
       --workers_;
       found = first();
     }
-    if (!done(*found)) {
-      reader_waits_ = true;
+    if (!done(**found)) {
+      awaited_ = found->get();
       if (window_waiters_ > 0) claimable_.notify_all();  // the first is slow: run on
-      const auto ready = [&] { return done(*first()); };
+      const auto ready = [&] { return done(**first()); };
       if (deadline == Deadline::max()) {
         readable_.wait(lock, ready);
       } else {
         readable_.wait_until(lock, deadline, ready);
       }
-      reader_waits_ = false;
+      awaited_ = nullptr;
       found = first();
-      if (!done(*found)) return nullptr;
+      if (!done(**found)) return nullptr;
     }
     std::shared_ptr<InProcessJobBase> job = std::move(*found);
     const auto position = static_cast<std::size_t>(found - jobs_.begin());
@@ -226,23 +223,29 @@ class BasicInProcessQueue {
  private:
   using Stage = InProcessJobBase::Stage;
 
+  [[nodiscard]] static bool done(const InProcessJobBase& job) noexcept {
+    return job.stage == Stage::done || job.stage == Stage::abandoned;
+  }
+
   /// Moves claimed_ to the first job from `from` on that has not begun.
   void skip_begun(std::size_t from) {
     claimed_ = from;
     while (claimed_ < jobs_.size() && jobs_[claimed_]->stage != Stage::waiting) ++claimed_;
   }
 
-  /// Whether there is a request to begin, and the window allows it.
-  bool may_begin() {
+  /// Whether there is a request to begin, and the window allows it. While a reader awaits a job that is not done it does: that
+  /// job may come after many replies of another task that nobody has read yet.
+  bool may_begin(const InProcessJobBase* awaited) {
     skip_begun(claimed_);
-    return claimed_ < jobs_.size() && (claimed_ < window_ || jobs_.front()->stage == Stage::running);
+    return claimed_ < jobs_.size() && (claimed_ < window_ || jobs_.front()->stage == Stage::running ||
+                                       (awaited != nullptr && !done(*awaited)));
   }
 
   /// The next job to run, once the window allows it, or null when there is none.
   std::shared_ptr<InProcessJobBase> claim(std::unique_lock<Mutex>& lock) {
-    while (!closed_ && !may_begin()) {
+    while (!closed_ && !may_begin(awaited_)) {
       if (claimed_ >= jobs_.size()) return nullptr;
-      if (reader_waits_) readable_.notify_one();
+      if (awaited_ != nullptr) readable_.notify_one();
       ++window_waiters_;
       claimable_.wait(lock);
       --window_waiters_;
@@ -253,7 +256,7 @@ class BasicInProcessQueue {
   std::shared_ptr<InProcessJobBase> begin() {
     std::shared_ptr<InProcessJobBase> job = jobs_[claimed_++];
     job->stage = Stage::running;
-    if (claimed_ == jobs_.size() && reader_waits_)
+    if (claimed_ == jobs_.size() && awaited_ != nullptr)
       readable_.notify_one();  // what is done already need not wait for this one
     if (!job->client) {
       job->failure = Failure{job->client_id, std::string(error::no_clients.name()),
@@ -306,7 +309,8 @@ class BasicInProcessQueue {
     }
     if (job.stage != Stage::running) return;
     job.stage = Stage::done;
-    if (!reader_waits_ || jobs_.front()->stage != Stage::done) return;
+    if (awaited_ == nullptr || !done(*awaited_)) return;
+    if (awaited_ != jobs_.front().get()) return readable_.notify_one();
     // Waking the reader costs as much as a small client's work, so it is woken for a good batch, or when no more will begin.
     std::size_t ready = 0;
     while (2 * ready < window_ && ready < jobs_.size() && jobs_[ready]->stage == Stage::done) ++ready;
@@ -322,7 +326,7 @@ class BasicInProcessQueue {
   std::size_t window_ = 2;
   std::size_t workers_ = 0;
   std::size_t window_waiters_ = 0;
-  bool reader_waits_ = false;
+  const InProcessJobBase* awaited_ = nullptr;  // what the reader waits for
   bool closed_ = false;
 };
 
