@@ -240,6 +240,25 @@ TEST_CASE_TEMPLATE("reproducible mean: sums from elsewhere are terms", Scalar, f
   CHECK(again.data()[0] == 3);
 }
 
+TEST_CASE("reproducible mean: nothing of an earlier round is left after a restart") {
+  const Layout layout{{"a", {2}}};
+  const auto used = [&] {
+    auto state = ReproducibleMean{}.begin<double>(layout);
+    state.add(update<double>(layout, {1e200, -7}, 2));
+    state.restart();
+    return state;
+  };
+  auto merged = used();
+  auto other = used();
+  merged.merge(used());
+  other.add(update<double>(layout, {3, 4}, 1));
+  merged.merge(std::move(other));
+  const auto mean = merged.finish();
+  CHECK(mean.data()[0] == 3);
+  CHECK(mean.data()[1] == 4);
+  CHECK(to_bytes(used()) == to_bytes(ReproducibleMean{}.begin<double>(layout)));
+}
+
 TEST_CASE_TEMPLATE("reproducible mean: a partial state travels, and impossible digits are refused", Scalar,
                    float, double) {
   const Layout layout{{"a", {3}}};

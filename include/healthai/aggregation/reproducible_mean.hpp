@@ -61,8 +61,7 @@ struct ReproducibleMean {
     /// Forgets all updates and keeps the memory of the windows, for another round with the same layout.
     /// `spare`: as in the constructor.
     void restart(Parameters<Scalar> spare = {}) {
-      for (auto* digits : {&high_, &middle_, &low_}) std::fill(digits->begin(), digits->end(), 0);
-      std::fill(anchor_.begin(), anchor_.end(), 0);
+      stale_ = true;
       weight_ = {};
       count_ = 0;
       if (spare.layout() == layout_) spare_ = std::move(spare);
@@ -92,6 +91,9 @@ struct ReproducibleMean {
     void merge(State&& other) {
       require_layout(layout_, other.layout_, "merging a partial reproducible mean");
       require_room(other.count_);
+      clear_if_stale(0, layout_.size());
+      other.clear_if_stale(0, layout_.size());
+      stale_ = false;
       detail::reproducible_merge(arrays(), other.arrays(), layout_.size());
       detail::reproducible_merge(weight_.arrays(), other.weight_.arrays(), 1);
     }
@@ -150,6 +152,7 @@ struct ReproducibleMean {
         *this = State(std::move(layout));
       } else {
         archive& layout_;
+        clear_if_stale(0, layout_.size());
       }
       archive& count_& weight_.high& weight_.middle& weight_.low& weight_.anchor;
       for (std::vector<std::int64_t>* digits : {&high_, &middle_, &low_}) {
@@ -169,8 +172,17 @@ struct ReproducibleMean {
       const auto add = detail::reproducible_add_kernel<Number>();
       for (std::size_t begin = 0; begin < layout_.size(); begin += block) {
         const std::size_t count = (std::min)(block, layout_.size() - begin);
+        clear_if_stale(begin, count);
         add(arrays().from(begin), terms, weights, begin, count);
       }
+      stale_ = false;
+    }
+    void clear_if_stale(std::size_t begin, std::size_t count) noexcept {
+      if (!stale_) return;
+      const auto windows = arrays().from(begin);
+      for (std::int64_t* const digits : {windows.high, windows.middle, windows.low})
+        std::fill_n(digits, count, 0);
+      std::fill_n(windows.anchor, count, 0);
     }
     void require_room(std::uint64_t more) {
       if (more > detail::reproducible_max_terms - count_) {
@@ -208,6 +220,8 @@ struct ReproducibleMean {
     std::vector<std::int32_t> anchor_;
     detail::ReproducibleSum weight_;
     std::uint64_t count_ = 0;
+    bool stale_ =
+        false;  // the windows are an earlier round's; cleared block by block when they are next needed
     Parameters<Scalar> spare_;
   };
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <utility>
@@ -31,16 +32,15 @@ namespace healthai {
 /// A weight of 0 adds nothing. Products w·u beyond the range of double are an overflow even where the mean is not
 /// (ReproducibleMean takes those).
 struct WeightedMean {
-  /// The sums of one round. Memory: one double a parameter, touched only when the first update comes.
+  /// The sums of one round. Memory: one double a parameter from the first update that is not the last; a mean made by
+  /// `finish(updates)` alone needs none.
   /// Thread safety: none; one thread at a time.
   template <class Scalar>
   class State {
    public:
     /// No updates yet. `spare`: memory for the result, such as that of a mean no longer needed; used if its layout fits.
     explicit State(Layout layout, Parameters<Scalar> spare = {})
-        : layout_(std::move(layout)),
-          sum_(Parameters<double>::uninitialised(layout_)),
-          spare_(std::move(spare)) {}
+        : layout_(std::move(layout)), spare_(std::move(spare)) {}
     State() : State(Layout()) {}  ///< of the empty layout; only a placeholder for deserialisation
 
     /// Forgets all updates and keeps the memory of the sums, for another round with the same layout.
@@ -77,7 +77,7 @@ struct WeightedMean {
       if (count_ == 0) {
         std::swap(sum_, other.sum_);
       } else {
-        add_values(other.sum_.span());
+        add_values(std::as_const(other.sum_).span());
       }
       weight_ += other.weight_;
       count_ += other.count_;
@@ -100,22 +100,28 @@ struct WeightedMean {
     [[nodiscard]] Parameters<Scalar> finish(std::span<const Update<Scalar>> last) {
       const detail::TermList<Scalar> list(last);
       const bool fresh = count_ == 0;
+      // If there are no sums yet, those of one block will do for all.
+      struct alignas(64) Block {
+        double sums[detail::weighted_sum_block];
+      };
+      const std::unique_ptr<Block> block(fresh ? new Block : nullptr);
       for (const Update<Scalar>& update : last) add_weight(update.weight);
       detail::require_mean_exists(count_, weight_);
 
       Parameters<Scalar> mean = take_result();
       const auto kernels = detail::weighted_sum_kernels<Scalar>();
       for_each_block([&](std::size_t begin, std::size_t count) {
-        double* const sum = sum_.data() + (fresh ? 0 : begin);  // if new, one block will do for all
-        if (!last.empty()) kernels.add(sum, list.terms(), begin, count, fresh);
-        if (!kernels.divide(mean.data() + begin, sum, weight_, count)) fail(mean, begin);
+        double* const sum = fresh ? block->sums : sum_.data() + begin;
+        if (!kernels.finish(mean.data() + begin, weight_, sum, list.terms(), begin, count, fresh)) {
+          fail(mean, begin);
+        }
       });
       return mean;
     }
 
     /// Σ w·u so far, one double a parameter; zeros before the first update. Valid until the next change of the state.
     [[nodiscard]] std::span<const double> weighted_sum() {
-      if (count_ == 0) std::fill_n(sum_.data(), sum_.size(), 0.0);
+      if (count_ == 0) std::fill_n(sums(), layout_.size(), 0.0);
       return std::as_const(sum_).span();
     }
     /// Σ w so far.
@@ -140,7 +146,7 @@ struct WeightedMean {
         static_cast<void>(weighted_sum());  // zeros if there is nothing yet
       }
       archive& count_& weight_;
-      serialize_numbers(archive, sum_.span());
+      serialize_numbers(archive, std::span<double>(sums(), layout_.size()));
       if constexpr (Archive::is_loading::value) {
         if (!is_finite(weight_) || weight_ < 0 || !all_finite(std::as_const(sum_).span())) {
           throw Error(
@@ -162,13 +168,19 @@ struct WeightedMean {
     }
     void add_terms(const detail::Terms<Scalar>& terms) {
       const auto kernels = detail::weighted_sum_kernels<Scalar>();
+      double* const sum = sums();
       for_each_block([&](std::size_t begin, std::size_t count) {
-        kernels.add(sum_.data() + begin, terms, begin, count, count_ == 0);
+        kernels.add(sum + begin, terms, begin, count, count_ == 0);
       });
     }
     void add_values(std::span<const double> values) {
-      double* const sum = sum_.data();
+      double* const sum = sums();
       for (std::size_t i = 0; i < values.size(); ++i) sum[i] = (count_ == 0 ? 0.0 : sum[i]) + values[i];
+    }
+    /// The sums, in memory of their own from now on; not initialised while count_ is 0.
+    double* sums() {
+      if (!(sum_.layout() == layout_)) sum_ = Parameters<double>::uninitialised(layout_);
+      return sum_.data();
     }
     void add_weight(double weight) {
       weight_ += weight;
@@ -188,7 +200,7 @@ struct WeightedMean {
     }
 
     Layout layout_;
-    Parameters<double> sum_;  // not initialised while count_ is 0
+    Parameters<double> sum_;  // empty until the first update, see sums()
     double weight_ = 0;
     std::uint64_t count_ = 0;
     Parameters<Scalar> spare_;

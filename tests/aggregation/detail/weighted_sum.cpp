@@ -77,6 +77,16 @@ TEST_CASE_TEMPLATE("weighted sum: every instruction set gives the bits of the pl
         kernels.add(single.data(), {&p.pointers[k], &p.weights[k], 1}, 0, p.size, false);
       }
       RC_ASSERT(bits(single) == expected);
+      // Straight to the mean: what dividing the sums gives, from nothing and on top of sums that are there.
+      std::vector<Scalar> mean(p.size), on_top_mean(p.size);
+      std::vector<double> scratch(p.size, std::numeric_limits<double>::quiet_NaN());
+      RC_ASSERT(kernels.finish(mean.data(), 3.0, scratch.data(), p.terms(), 0, p.size, true));
+      std::vector<double> some(p.size, 0.1);
+      RC_ASSERT(kernels.finish(on_top_mean.data(), 3.0, some.data(), p.terms(), 0, p.size, false));
+      for (std::size_t i = 0; i < p.size; ++i) {
+        RC_ASSERT(mean[i] == static_cast<Scalar>(std::bit_cast<double>(expected[i]) / 3.0));
+        RC_ASSERT(on_top_mean[i] == static_cast<Scalar>(std::bit_cast<double>(on_top[i]) / 3.0));
+      }
       // On top of sums that are there.
       std::vector<double> more(p.size, 0.1);
       kernels.add(more.data(), p.terms(), 0, p.size, false);
@@ -102,7 +112,9 @@ TEST_CASE_TEMPLATE("dividing: rounded once, and what is not finite is noticed wh
                    double) {
   for (const Simd simd : supported_simd()) {
     CAPTURE(to_string(simd));
-    const auto divide = weighted_sum_kernels<Scalar>(simd).divide;
+    const auto divide = [&](Scalar* out, double* sum, double weight, std::size_t count) {
+      return weighted_sum_kernels<Scalar>(simd).finish(out, weight, sum, {}, 0, count, false);
+    };
     for (std::size_t size = 0; size < 20; ++size) {
       std::vector<double> sum(size);
       for (std::size_t i = 0; i < size; ++i) sum[i] = static_cast<double>(i) - 3.0;
