@@ -1,0 +1,71 @@
+#pragma once
+
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "healthai/aggregation/concept.hpp"
+#include "healthai/aggregation/weighted_mean.hpp"
+#include "healthai/core/number_text.hpp"
+
+namespace healthai {
+
+/// The weighted mean of updates that are first shortened to a Euclidean length of at most `bound` (Sun, Kairouz, Suresh,
+/// McMahan: Can You Really Backdoor Federated Learning?, 2019, section 5): a client can still pull in a wrong direction,
+/// but not far. One update at a time, in the memory of one model.
+///
+/// It bounds what m malicious clients of weight share s can do to s * bound; it does not remove it. Not additive: it needs
+/// to see each update (clients that shorten their own are another matter, and additive).
+struct NormBoundedMean {
+  double bound = 1;  ///< > 0, in units of the parameters
+
+  static constexpr std::string_view name = "NormBoundedMean";
+  [[nodiscard]] std::string describe() const { return "NormBoundedMean(bound=" + number_text(bound) + ")"; }
+  /// Any number does bounded harm, and none is without harm.
+  [[nodiscard]] static constexpr std::size_t tolerates(std::size_t /*clients*/) noexcept { return 0; }
+  /// \throws Error (`invalid_argument`) unless the bound is positive
+  void validate() const {
+    if (!(bound > 0) || !is_finite(bound)) {
+      throw Error(error::invalid_argument,
+                  "NormBoundedMean: bound must be positive, but is " + number_text(bound));
+    }
+  }
+
+  /// Thread safety: none; one thread at a time.
+  template <class Scalar>
+  class State {
+   public:
+    State(double bound, const Layout& layout) : bound_(bound), mean_(layout) {}
+    void add(Update<Scalar>&& update) {
+      const double length = update.values.flat().template cast<double>().stableNorm();
+      if (length > bound_) {
+        const double factor = bound_ / length;
+        for (Scalar& value : update.values.span()) {
+          value = static_cast<Scalar>(static_cast<double>(value) * factor);
+        }
+      }
+      mean_.add(std::move(update));
+    }
+    void add(const Update<Scalar>& update) { add(Update<Scalar>(update)); }
+    /// \throws Error (`invalid_argument`) without updates or when all weights are zero
+    [[nodiscard]] Parameters<Scalar> finish() { return mean_.finish(); }
+    [[nodiscard]] std::uint64_t count() const noexcept { return mean_.count(); }
+
+   private:
+    double bound_;
+    WeightedMean::State<Scalar> mean_;
+  };
+  /// \throws Error as `validate` does
+  template <class Scalar>
+  [[nodiscard]] State<Scalar> begin(const Layout& layout) const {
+    validate();
+    return State<Scalar>(bound, layout);
+  }
+
+  friend bool operator==(const NormBoundedMean&, const NormBoundedMean&) = default;
+};
+
+}  // namespace healthai
