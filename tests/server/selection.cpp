@@ -6,6 +6,12 @@
 #include <limits>
 #include <map>
 
+#include "../quadratic.hpp"
+#include "healthai/client/local_trainer.hpp"
+#include "healthai/server/federation.hpp"
+#include "healthai/strategy/fedavg.hpp"
+#include "healthai/transport/in_process.hpp"
+
 using namespace healthai;
 
 namespace {
@@ -53,6 +59,36 @@ TEST_CASE("the same seed and round give the same choice, another seed another") 
   CHECK(select_clients(some, many(40), 1, 5) == select_clients(some, many(40), 1, 5));
   CHECK(select_clients(some, many(40), 1, 5) != select_clients(some, many(40), 2, 5));
   CHECK(select_clients(some, many(40), 1, 5) != select_clients(some, many(40), 1, 6));
+}
+
+TEST_CASE("cyclic: one after the other in the order of ids, whatever the seed") {
+  std::string order;
+  for (std::uint64_t round = 1; round <= 7; ++round) {
+    const auto chosen = select_clients(Cyclic{}, {"c", "a", "b"}, round * 31, round);
+    REQUIRE(chosen.size() == 1);
+    order += chosen[0].str();
+  }
+  CHECK(order == "abcabca");
+  CHECK(select_clients(Cyclic{}, {}, 1, 1).empty());
+  CHECK_NOTHROW(validate(Cyclic{}));
+}
+
+TEST_CASE("cyclic: with FedAvg the weights pass from client to client") {
+  // A step of rate 1/2 from w halves the distance to the client's target: targets 8, 4, 16 from 0.
+  InProcess clients({.threads = 1});
+  const auto add = [&](const char* id, double target, std::size_t rows) {
+    clients.add(id, LocalTrainer(Quadratic<double>{{1.0}, {target}, rows}, {.learning_rate = 0.5}));
+  };
+  add("a", 8, 5);
+  add("b", 4, 100);
+  add("c", 16, 1);
+  Federation federation{FedAvg{}, clients, {.rounds = 4, .selection = Cyclic{}}};
+  const Parameters<double> origin(Quadratic<double>::layout_for(1));
+  federation.start(origin);
+  for (const double expected : {4.0, 4.0, 10.0, 9.0}) {
+    CHECK(federation.step().participants.size() == 1);
+    CHECK(federation.parameters().data()[0] == expected);
+  }
 }
 
 TEST_CASE("impossible settings are refused") {

@@ -31,8 +31,14 @@ struct PoissonSampling {
   double probability = 0.1;  ///< in (0, 1]
 };
 
+/// One client a round, in the order of ids, over and over: with FedAvg the model travels from one to the next (cyclic weight
+/// transfer: Chang, Balachandar, Lam, Yi, Brown, Beers, Rosen, Rubin, Kalpathy-Cramer: Distributed Deep Learning Networks Among
+/// Institutions for Medical Imaging, 2018). Round r asks client number (r - 1) modulo the number of those there; a
+/// round whose client fails leaves the model to the next one.
+struct Cyclic {};
+
 /// Who is asked to train in a round.
-using ClientSelection = std::variant<AllClients, FractionOfClients, PoissonSampling>;
+using ClientSelection = std::variant<AllClients, FractionOfClients, PoissonSampling, Cyclic>;
 
 /// \throws Error (`invalid_argument`) for a setting outside its range.
 inline void validate(const ClientSelection& selection) {
@@ -52,7 +58,7 @@ inline void validate(const ClientSelection& selection) {
   }
 }
 
-/// Chooses among `clients`; the result is in the order of their ids. Each client's fate depends on its own random stream
+/// Chooses among `clients` for `round` (from 1); the result is in the order of their ids. Each client's fate depends on its own random stream
 /// (seed, client_selection, round, client): who else is there changes nobody's numbers.
 /// A template so that sorting is compiled only where it is used; `Id` is ClientId.
 template <class Id = ClientId>
@@ -82,6 +88,10 @@ template <class Id = ClientId>
     clients.clear();
     for (std::size_t i = 0; i < count; ++i) clients.push_back(std::move(drawn[i].second));
     std::sort(clients.begin(), clients.end());
+  }
+  if (std::holds_alternative<Cyclic>(selection) && !clients.empty()) {
+    Id next = std::move(clients[static_cast<std::size_t>((round - 1) % clients.size())]);
+    clients.assign(1, std::move(next));
   }
   return clients;
 }
