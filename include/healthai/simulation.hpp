@@ -12,5 +12,7 @@
 #include "healthai/simulation/label_flip.hpp"
 #include "healthai/simulation/label_skew.hpp"
 #include "healthai/simulation/partition.hpp"
+#include "healthai/simulation/simulated_time.hpp"
 #include "healthai/simulation/size_skew.hpp"
+#include "healthai/simulation/virtual_clock.hpp"
 // IWYU pragma: end_exports

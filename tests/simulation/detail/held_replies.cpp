@@ -7,19 +7,19 @@
 using namespace healthai;
 
 namespace {
-using Task = Evaluate<double>;
-Delivery<Task> delivery(RequestId request, const char* client, double rows) {
+using Asked = Evaluate<double>;
+Delivery<Asked> delivery(RequestId request, const char* client, double rows) {
   return {request, client, EvaluateReply{rows, {}}};
 }
 }  // namespace
 
 TEST_CASE("what came early waits for its turn") {
-  detail::HeldReplies<Task> held;
+  detail::HeldReplies<Asked> held;
   CHECK(held.empty());
   CHECK(held.complete());
   held.expect(7);
   held.expect(8);
-  held.expect(Delivery<Task>{99, "c", Failure{"c", "deadline", "late"}});
+  held.expect(Delivery<Asked>{99, "c", Failure{"c", "deadline", "late"}});
   CHECK_FALSE(held.empty());
   CHECK_FALSE(held.ready());
   held.put(delivery(8, "b", 2));
