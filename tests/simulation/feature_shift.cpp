@@ -12,16 +12,16 @@ using namespace healthai;
 TEST_CASE("the change is affine, column by column") {
   DesignMatrix x{2, 3, {1, 2, 3, 4, 5, 6}, {"a", "b", "c"}};
   const AffineChange change{{2, 1, -1}, {0.5, 10, 0}};
-  apply(change, x);
+  shift_features(change, x);
   CHECK(x.values == std::vector<double>{2.5, 12, -3, 8.5, 15, -6});
   FeatureMatrix<float> y(1, 3);
   y << 1, 2, 3;
-  apply(change, y);
+  shift_features(change, y);
   CHECK(y(0, 0) == 2.5F);
   CHECK(y(0, 1) == 12.0F);
   CHECK(y(0, 2) == -3.0F);
   CHECK(error_of([&] {
-          apply(AffineChange{{1}, {0}}, x);
+          shift_features(AffineChange{{1}, {0}}, x);
         }) == "invalid_argument: feature shift: the change is for 1 features, but the matrix has 3");
 }
 

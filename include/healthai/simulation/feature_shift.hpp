@@ -58,7 +58,7 @@ struct AffineChange {
 /// Changes each column of `x`, a matrix of features that Eigen can write to, such as a FeatureMatrix.
 /// \throws Error (`invalid_argument`) if the change is for another number of columns.
 template <class Derived>
-void apply(const AffineChange& change, Eigen::MatrixBase<Derived>& x) {
+void shift_features(const AffineChange& change, Eigen::MatrixBase<Derived>& x) {
   using Scalar = typename Derived::Scalar;
   const auto columns = static_cast<std::size_t>(x.cols());
   if (change.scale.size() != columns || change.offset.size() != columns) {
@@ -73,9 +73,9 @@ void apply(const AffineChange& change, Eigen::MatrixBase<Derived>& x) {
 }
 
 /// The same for a design matrix. \throws as above
-inline void apply(const AffineChange& change, DesignMatrix& x) {
+inline void shift_features(const AffineChange& change, DesignMatrix& x) {
   auto matrix = x.matrix();
-  apply(change, matrix);
+  shift_features(change, matrix);
 }
 
 }  // namespace healthai
