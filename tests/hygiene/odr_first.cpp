@@ -3,6 +3,7 @@
 #include "healthai/fwd.hpp"
 #include "healthai/healthai.hpp"
 #include "healthai/reporting.hpp"
+#include "healthai/simulation.hpp"
 
 #include <doctest/doctest.h>
 

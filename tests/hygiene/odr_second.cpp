@@ -3,6 +3,7 @@
 #include "healthai/data.hpp"
 #include "healthai/fwd.hpp"
 #include "healthai/reporting.hpp"
+#include "healthai/simulation.hpp"
 
 const void* address_of_invalid_argument_elsewhere();
 const void* address_of_invalid_argument_elsewhere() {

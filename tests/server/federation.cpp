@@ -397,6 +397,7 @@ TEST_CASE("the same strategies run over a transport that shows nothing but sums"
   for (int i = 0; i < 5; ++i)
     clients.add("c" + std::to_string(i), trainer(i, -i, {.learning_rate = 0.3, .local_steps = 4}));
   Summing summing(clients);
+  CHECK_THROWS_AS((Federation{FedAvg{}, summing, {.selection = PowerOfChoice{}}}), Error);
   const auto shown = run(clients);
   const auto summed = run(summing);
   CHECK(same_bits(shown.parameters, summed.parameters));

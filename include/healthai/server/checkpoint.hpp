@@ -16,6 +16,7 @@
 #include "healthai/core/parameters.hpp"
 #include "healthai/serialization/sealed_file.hpp"
 #include "healthai/server/outcome.hpp"
+#include "healthai/server/selection.hpp"
 
 namespace healthai {
 
@@ -46,6 +47,7 @@ struct Checkpoint {
   std::uint64_t evaluations_without_improvement = 0;
   std::vector<ClientId> evaluation_cohort{};
   std::vector<std::pair<ClientId, std::vector<std::byte>>> client_states{};  ///< of in-process clients
+  ClientLosses client_losses{};  ///< of the clients' latest replies; kept for PowerOfChoice only
 
   template <class Archive>
   void serialize(Archive& archive, unsigned /*version*/) {
@@ -62,7 +64,7 @@ struct Checkpoint {
       }
     }
     archive& completed_rounds& parameters& state& last_update_norm& best& evaluations_without_improvement&
-        evaluation_cohort& client_states;
+        evaluation_cohort& client_states& client_losses;
   }
 
   static constexpr std::string_view file_kind = "CKPT";

@@ -10,10 +10,12 @@
 #include <limits>
 #include <memory>
 #include <optional>
+#include <span>
 #include <stop_token>
 #include <string>
 #include <type_traits>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "healthai/aggregation/concept.hpp"
@@ -81,6 +83,8 @@ class Federation {
     require(!options_.training.learning_rate ||
                 (is_finite(*options_.training.learning_rate) && *options_.training.learning_rate > 0),
             "learning_rate must be positive");
+    require(shows_replies || !std::holds_alternative<PowerOfChoice>(options_.selection),
+            "PowerOfChoice needs each client's loss, and this transport shows sums only");
     require(options_.quorum > 0, "quorum must be at least 1");
     require(options_.max_failed_rounds > 0, "max_failed_rounds must be at least 1");
     require(options_.checkpoint_every > 0, "checkpoint_every must be at least 1");
@@ -134,7 +138,8 @@ class Federation {
     const Traffic before = transport_->traffic();
     RoundReport report;
     report.round = current_.completed_rounds + 1;
-    report.selected = select_clients(options_.selection, transport_->clients(), options_.seed, report.round);
+    report.selected = select_clients(options_.selection, transport_->clients(), options_.seed, report.round,
+                                     std::span<const ClientLosses::value_type>(current_.client_losses));
     const bool finished = train(report, stop) && evaluate(report, stop);
     if (finished) {
       current_.completed_rounds = report.round;
@@ -241,6 +246,8 @@ class Federation {
         {current_.run, report.round, 0}, current_.seed, current_.parameters, objective(report.round)});
     if constexpr (shows_replies) {
       const Layout& layout = current_.parameters.layout();
+      const bool notes_losses = std::holds_alternative<PowerOfChoice>(options_.selection);
+      ClientLosses losses;
       detail::Fold<Aggregator, Scalar> fold(strategy_.aggregator, layout, std::move(spare_));
       auto failures = detail::gather<Train<Scalar>>(
           *transport_, report.selected, std::move(broadcast),
@@ -248,10 +255,15 @@ class Federation {
            StrategyType::accepts_partial_work ? options_.grace : std::chrono::milliseconds{0}},
           stop, [&](const ClientId& client, TrainReply<Scalar> reply) -> std::optional<Failure> {
             auto wrong = detail::check_reply(client, reply, layout, StrategyType::accepts_partial_work);
-            if (!wrong) fold.add(client, std::move(reply));
+            if (wrong) return wrong;
+            if (const auto loss = notes_losses ? reply.metrics.find("loss") : std::nullopt) {
+              losses.emplace_back(client, *loss);
+            }
+            fold.add(client, std::move(reply));
             return wrong;
           });
       if (!failures) return false;
+      for (const auto& [client, loss] : losses) note_loss(current_.client_losses, client, loss);
       report.failures = std::move(*failures);
       report.participants = std::move(fold.contributors());
       report.metrics = std::move(fold.metrics());

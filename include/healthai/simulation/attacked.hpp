@@ -1,0 +1,177 @@
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "healthai/core/finite.hpp"
+#include "healthai/core/training.hpp"
+#include "healthai/simulation/attack.hpp"
+#include "healthai/simulation/detail/held_replies.hpp"
+#include "healthai/simulation/detail/poison.hpp"
+#include "healthai/transport/concept.hpp"
+
+namespace healthai {
+
+/// A transport some of whose clients are malicious: it hands on what another transport delivers, after the attackers have
+/// rewritten the updates of their training replies. Everything else (rows, metrics, failures, other tasks) passes as it is.
+///
+///     InProcess hospitals{...};
+///     Attacked attacked(hospitals, parse_attack("little:0.2"), seed);
+///     Federation federation{FedAvg{}, attacked, {.rounds = 50}};
+///
+/// Attackers train as honest clients do; what they make of the result happens here, between the clients and the coordinator, as
+/// two of the attacks need the updates of others. That makes the outcome the same for any number of threads. Attacks that
+/// need others' updates hold back a whole round (as many models as there are clients) and then deliver it in the order of the
+/// requests; the others keep the order of the wrapped transport and hold nothing. An update whose layout is not the
+/// request's, or that is not finite, teaches nothing; when nothing is known, attackers send their honest updates. When a
+/// round is given up, attackers use what came before that.
+///
+/// Noise comes from the stream (request's seed, simulation, round, client).
+/// \tparam TransportType  a Transport; kept by reference, and must outlive this object. It satisfies Transport for the tasks that
+///   the wrapped one does.
+/// Thread safety: as Transport says.
+template <class TransportType>
+class Attacked {
+ public:
+  /// \throws Error (`invalid_argument`) for a setting outside its range.
+  Attacked(TransportType& inner, Attack attack, std::vector<ClientId> attackers)
+      : inner_(&inner), attack_(std::move(attack)), attackers_(std::move(attackers)) {
+    validate(attack_);
+    std::sort(attackers_.begin(), attackers_.end());
+  }
+  /// Attackers are chosen among the clients who are there now. \throws Error (`invalid_argument`)
+  Attacked(TransportType& inner, const AttackPlan& plan, std::uint64_t seed)
+      : Attacked(inner, plan.attack, choose_attackers(inner.clients(), plan.share, seed)) {}
+
+  /// In the order of their ids.
+  [[nodiscard]] const std::vector<ClientId>& attackers() const noexcept { return attackers_; }
+
+  [[nodiscard]] std::vector<ClientId> clients() const { return inner_->clients(); }
+  [[nodiscard]] Traffic traffic() const { return inner_->traffic(); }
+
+  template <Task T>
+  std::vector<RequestId> send(std::span<const ClientId> ids,
+                              std::shared_ptr<const typename T::Broadcast> broadcast) {
+    if constexpr (!is_training<T>) {
+      return inner_->template send<T>(ids, std::move(broadcast));
+    } else {
+      auto& round = round_of<T>();
+      round.broadcast = broadcast;
+      round.clients = ids.size();
+      round.attackers = static_cast<std::size_t>(
+          std::count_if(ids.begin(), ids.end(), [this](const ClientId& id) { return attacks(id); }));
+      std::vector<RequestId> requests = inner_->template send<T>(ids, std::move(broadcast));
+      if (detail::needs_others(attack_)) {
+        for (const RequestId request : requests) round.held.expect(request);
+      }
+      return requests;
+    }
+  }
+
+  template <Task T>
+  [[nodiscard]] std::optional<Delivery<T>> next(Deadline deadline) {
+    if constexpr (!is_training<T>) {
+      return inner_->template next<T>(deadline);
+    } else {
+      auto& round = round_of<T>();
+      if (!detail::needs_others(attack_)) {
+        std::optional<Delivery<T>> delivery = inner_->template next<T>(deadline);
+        if (!delivery || !attacks(delivery->client)) return delivery;
+        if (auto* reply = std::get_if<typename T::Reply>(&delivery->result)) {
+          detail::poison_own(attack_, reply->update,
+                             Stream(round.broadcast->seed, Purpose::simulation, round.broadcast->id.round,
+                                    "noise/" + delivery->client.str()));
+        }
+        return delivery;
+      }
+      while (!round.held.complete()) {
+        std::optional<Delivery<T>> delivery = inner_->template next<T>(deadline);
+        if (!delivery) return std::nullopt;
+        round.held.put(std::move(*delivery));
+        if (round.held.complete()) poison_together(round);
+      }
+      return round.held.take();
+    }
+  }
+
+  template <Task T>
+  void stop() {
+    inner_->template stop<T>();
+  }
+  template <Task T>
+  void give_up() {
+    inner_->template give_up<T>();
+  }
+
+  /// The states of the wrapped transport's clients, where it has them: what a checkpoint keeps.
+  [[nodiscard]] auto client_states() const requires requires(const TransportType& transport) {
+    transport.client_states();
+  }
+  { return inner_->client_states(); }
+  template <class States>
+  void restore_client_states(const States& states) requires requires(TransportType& transport) {
+    transport.restore_client_states(states);
+  }
+  { inner_->restore_client_states(states); }
+
+ private:
+  template <class T>
+  static constexpr bool is_training = std::is_same_v<T, Train<float>> || std::is_same_v<T, Train<double>>;
+
+  template <class T>
+  struct Round {
+    std::shared_ptr<const typename T::Broadcast> broadcast;
+    std::size_t clients = 0;
+    std::size_t attackers = 0;
+    detail::HeldReplies<T> held;
+  };
+  template <class T>
+  [[nodiscard]] Round<T>& round_of() noexcept {
+    return std::get<Round<T>>(rounds_);
+  }
+
+  [[nodiscard]] bool attacks(const ClientId& client) const {
+    return std::binary_search(attackers_.begin(), attackers_.end(), client);
+  }
+
+  template <class T>
+  void poison_together(Round<T>& round) {
+    using Scalar = typename T::Scalar;
+    const auto* inner_product = std::get_if<InnerProductManipulation>(&attack_);
+    const bool attackers_know_themselves = inner_product == nullptr;
+    std::vector<const Parameters<Scalar>*> known;
+    round.held.for_each_reply([&](const ClientId& client, const TrainReply<Scalar>& reply) {
+      if (attacks(client) == attackers_know_themselves &&
+          reply.update.layout() == round.broadcast->parameters.layout() && all_finite(reply.update.span())) {
+        known.push_back(&reply.update);
+      }
+    });
+    if (known.empty()) return;
+    const std::span<const Parameters<Scalar>* const> updates(known);
+    const Parameters<Scalar> sent =
+        inner_product != nullptr ? detail::mean_less_deviations<Scalar>(updates, -inner_product->epsilon, 0)
+                                 : detail::mean_less_deviations<Scalar>(
+                                       updates, 1,
+                                       std::get<ALittleIsEnough>(attack_).z.value_or(
+                                           ALittleIsEnough::largest_z(round.clients, round.attackers)));
+    round.held.for_each_reply([&](const ClientId& client, TrainReply<Scalar>& reply) {
+      if (attacks(client)) reply.update = sent;
+    });
+  }
+
+  TransportType* inner_;
+  Attack attack_;
+  std::vector<ClientId> attackers_;
+  std::tuple<Round<Train<float>>, Round<Train<double>>> rounds_;
+};
+
+}  // namespace healthai
