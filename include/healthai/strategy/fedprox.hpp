@@ -4,6 +4,7 @@
 #include <string>
 #include <string_view>
 
+#include "healthai/strategy/detail/aggregator_text.hpp"
 #include "healthai/strategy/fedavg.hpp"
 
 namespace healthai {
@@ -26,7 +27,7 @@ struct BasicFedProx {
 
   [[nodiscard]] std::string describe() const {
     return "FedProx(mu=" + number_text(mu) + ",server_learning_rate=" + number_text(server_learning_rate) +
-           ")";
+           detail::aggregator_text(aggregator) + ")";
   }
   void validate() const {
     if (!is_finite(mu) || mu < 0) {
