@@ -5,10 +5,9 @@
 #include <string_view>
 
 #include "healthai/aggregation/weighted_mean.hpp"
-#include "healthai/core/finite.hpp"
 #include "healthai/core/number_text.hpp"
 #include "healthai/strategy/concept.hpp"
-#include "healthai/strategy/detail/aggregator_text.hpp"
+#include "healthai/strategy/detail/hyperparameters.hpp"
 
 namespace healthai {
 
@@ -36,10 +35,7 @@ struct BasicFedAvg {
            detail::aggregator_text(aggregator) + ")";
   }
   void validate() const {
-    if (!is_finite(server_learning_rate) || server_learning_rate <= 0) {
-      throw Error(error::invalid_argument, "FedAvg: server_learning_rate must be positive, but is " +
-                                               number_text(server_learning_rate));
-    }
+    detail::require_positive(name, "server_learning_rate", server_learning_rate);
     detail::validate_aggregator(aggregator);
   }
   template <class Scalar>

@@ -45,7 +45,7 @@ template <class Scalar>
                                                    vector.values.layout().describe() + "; expected " +
                                                    layout.describe()};
     }
-    if (!all_finite(vector.values.span())) {
+    if (!all_finite<Scalar>(vector.values.span())) {
       return std::pair{error::not_finite, "sent the extra vector " + vector.name +
                                               ", which holds NaN or infinity; try a smaller learning rate "
                                               "there"};
@@ -212,7 +212,7 @@ class Fold {
     if constexpr (RescalesReplies<StrategyType,
                                   Scalar>) {  // the reply has been checked, not what was made of it
       for (const SummandVector<Scalar>& vector : summand.vectors) {
-        if (!all_finite(vector.values.span())) {
+        if (!all_finite<Scalar>(vector.values.span())) {
           throw Error(error::overflow, "rescaled by the strategy " + std::string(StrategyType::name) +
                                            ", it is too large for the parameters' type");
         }
