@@ -82,7 +82,7 @@ TEST_CASE("inside control variates it works; around them it refuses") {
   clients.add("a", ControlVariates{client_with(-5)});
   clients.add("b", ControlVariates{client_with(9)});
   clients.add("wrong", PersonalLayers{ControlVariates{LocalTrainer(BodyAndHead{1})}, {"head"}});
-  Federation federation{Scaffold{}, clients, {.rounds = 60, .evaluation = {.every = 60}}};
+  Federation federation{Scaffold{}, clients, {.rounds = 200}};
   const auto outcome = federation.run(Parameters<double>(BodyAndHead::layout()));
   CHECK(outcome.parameters.data()[0] == doctest::Approx(1).epsilon(1e-12));
   CHECK(outcome.parameters.data()[1] == 0);

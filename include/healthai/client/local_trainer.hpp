@@ -94,8 +94,8 @@ class LocalTrainer {
     if (objective.initial_loss) reply.initial_loss = static_cast<double>(model_.loss(local, {}, gradient));
     double loss_sum = 0;
     double loss_rows = 0;
-    double way =
-        0;  // where a constant gradient of 1 leads, in units of minus the rate, and the velocity there
+    // Where a constant gradient of 1 leads, in units of minus the rate, and the velocity there.
+    double way = 0;
     double speed = 0;
     for (; reply.local_steps < steps; ++reply.local_steps) {
       if (stop.stop_requested()) {

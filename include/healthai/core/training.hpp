@@ -64,8 +64,7 @@ struct TrainReply {
   double learning_rate = 0;                    ///< of the local steps; 0 if there is no such number
   std::optional<double> initial_loss{};        ///< mean loss over all rows at the global parameters
   std::vector<SummandVector<Scalar>> extra{};  ///< further vectors that the strategy asked for, by name
-  std::vector<SummandScalar>
-      extra_scalars{};  ///< further numbers that the strategy asked for, summed as they are
+  std::vector<SummandScalar> extra_scalars{};  ///< further numbers, summed as they are
 
   /// `effective_steps`, or `local_steps` where that is not set.
   [[nodiscard]] double accumulation() const noexcept {

@@ -22,6 +22,7 @@
 #include "healthai/core/random.hpp"
 #include "healthai/core/training.hpp"
 #include "healthai/server/checkpoint.hpp"
+#include "healthai/server/detail/check_reply.hpp"
 #include "healthai/server/detail/fold.hpp"
 #include "healthai/server/detail/gather.hpp"
 #include "healthai/server/observer.hpp"
@@ -254,14 +255,7 @@ class Federation {
           stop, [&](const ClientId& client, TrainReply<Scalar> reply) -> std::optional<Failure> {
             auto wrong = detail::check_reply(client, reply, layout, StrategyType::accepts_partial_work,
                                              extra_vectors_of<StrategyType>());
-            if (wrong) return wrong;
-            try {
-              fold.add(client, std::move(reply));
-            } catch (const Error& e) {
-              return Failure{client, std::string(e.id().name()),
-                             "the reply of client " + client.str() + " cannot be used: " + e.what()};
-            }
-            return std::nullopt;
+            return wrong ? wrong : fold.add(client, std::move(reply));
           });
       if (!failures) return false;
       report.failures = std::move(*failures);

@@ -17,91 +17,6 @@
 
 namespace healthai::detail {
 
-/// What is wrong with the extra vectors of a reply, if anything: they must be those that the strategy asks for, in order.
-template <class Scalar>
-[[nodiscard]] std::optional<std::pair<ErrorId, std::string>> check_extra(
-    const std::vector<SummandVector<Scalar>>& extra, std::span<const ExtraVector> wanted,
-    const Layout& layout) {
-  const auto same = [](const SummandVector<Scalar>& vector, const ExtraVector& wish) {
-    return vector.name == wish.name && vector.weighted == wish.weighted;
-  };
-  if (!std::equal(extra.begin(), extra.end(), wanted.begin(), wanted.end(), same)) {
-    const auto list = [](const auto& vectors) {
-      std::string names;
-      for (const auto& vector : vectors) {
-        names += (names.empty() ? "" : ", ") + std::string(vector.name) +
-                 (vector.weighted ? "" : " (not weighted)");
-      }
-      return names.empty() ? std::string("none") : names;
-    };
-    return std::pair{error::invalid_reply,
-                     "sent the extra vectors: " + list(extra) + "; the strategy needs: " + list(wanted) +
-                         ". Wrap the client in the class that makes them (ControlVariates, say), or fill "
-                         "TrainReply::extra accordingly"};
-  }
-  for (const SummandVector<Scalar>& vector : extra) {
-    if (!(vector.values.layout() == layout)) {
-      return std::pair{error::layout_mismatch, "sent the extra vector " + vector.name + " with the layout " +
-                                                   vector.values.layout().describe() + "; expected " +
-                                                   layout.describe()};
-    }
-    if (!all_finite<Scalar>(vector.values.span())) {
-      return std::pair{error::not_finite, "sent the extra vector " + vector.name +
-                                              ", which holds NaN or infinity; try a smaller learning rate "
-                                              "there"};
-    }
-  }
-  return std::nullopt;
-}
-
-/// What is wrong with a training reply, if anything: nothing that this rejects may reach a model.
-template <class Scalar>
-[[nodiscard]] std::optional<Failure> check_reply(const ClientId& client, const TrainReply<Scalar>& reply,
-                                                 const Layout& layout, bool accepts_partial_work,
-                                                 std::span<const ExtraVector> extra_vectors) {
-  const auto reject = [&client](ErrorId id, const std::string& what) {
-    return Failure{client, std::string(id.name()), "client " + client.str() + " " + what};
-  };
-  if (!(reply.update.layout() == layout)) {
-    return reject(error::layout_mismatch, "sent an update of the layout " + reply.update.layout().describe() +
-                                              "; expected " + layout.describe());
-  }
-  if (reply.partial && (!accepts_partial_work || reply.local_steps == 0)) {
-    return reject(error::partial_work, "stopped after " + std::to_string(reply.local_steps) +
-                                           " local steps; the strategy only takes finished work");
-  }
-  if (!is_finite(reply.num_examples) || reply.num_examples <= 0) {
-    return reject(error::invalid_reply,
-                  "says that it trained on " + std::to_string(reply.num_examples) + " rows");
-  }
-  if (!all_finite(reply.update.span())) {
-    return reject(error::not_finite,
-                  "sent an update that holds NaN or infinity; try a smaller learning rate there");
-  }
-  if (!reply.metrics.all_finite()) {
-    return reject(error::not_finite, "sent a metric that is NaN or infinite");
-  }
-  for (const auto& [value, what] : {std::pair{reply.effective_steps, "effective_steps"},
-                                    std::pair{reply.learning_rate, "learning_rate"}}) {
-    if (!is_finite(value) || value < 0) {
-      return reject(error::invalid_reply, "sent " + std::string(what) + " = " + std::to_string(value) +
-                                              "; it must be finite and not negative");
-    }
-  }
-  if (reply.initial_loss && !is_finite(*reply.initial_loss)) {
-    return reject(error::not_finite, "sent an initial loss that is NaN or infinite");
-  }
-  for (const SummandScalar& scalar : reply.extra_scalars) {
-    if (!is_finite(scalar.value)) {
-      return reject(error::not_finite, "sent the number " + scalar.name + ", which is NaN or infinite");
-    }
-  }
-  if (const auto wrong = check_extra(reply.extra, extra_vectors, layout)) {
-    return reject(wrong->first, wrong->second);
-  }
-  return std::nullopt;
-}
-
 /// One vector of a round's replies on its way into an aggregator's state. A few wait so that the aggregator can take them
 /// together, which is faster and gives the same bits.
 template <class Aggregator, class Scalar>
@@ -196,27 +111,16 @@ class Fold {
       vectors_.emplace_back(strategy.aggregator, layout, std::move(memory));
   }
 
-  /// \throws Error when the strategy's `contribution` does; nothing has been folded then.
-  void add(const ClientId& client, TrainReply<Scalar> reply) {
+  /// \return why the reply cannot be used, if the strategy's `contribution` says so; nothing has been folded then.
+  [[nodiscard]] std::optional<Failure> add(const ClientId& client, TrainReply<Scalar> reply) {
     const double rows = reply.num_examples;
-    Metrics metrics = reply.metrics;
-    Summand<Scalar> summand = contribution(std::move(reply));
-    if (summand.vectors.size() != vectors_.size() || !is_finite(summand.weight) || summand.weight < 0) {
-      throw Error(error::invalid_reply,
-                  "the strategy " + std::string(StrategyType::name) +
-                      " made a contribution of it with the weight " + std::to_string(summand.weight) +
-                      " and " + std::to_string(summand.vectors.size()) +
-                      " vectors; the weight must be finite and not negative, and the vectors are the update "
-                      "and the extra ones");
-    }
-    if constexpr (RescalesReplies<StrategyType,
-                                  Scalar>) {  // the reply has been checked, not what was made of it
-      for (const SummandVector<Scalar>& vector : summand.vectors) {
-        if (!all_finite<Scalar>(vector.values.span())) {
-          throw Error(error::overflow, "rescaled by the strategy " + std::string(StrategyType::name) +
-                                           ", it is too large for the parameters' type");
-        }
-      }
+    const Metrics metrics = std::exchange(reply.metrics, keeps_metrics ? reply.metrics : Metrics());
+    Summand<Scalar> summand;
+    try {
+      summand = contribution(std::move(reply));
+    } catch (const Error& e) {
+      return Failure{client, std::string(e.id().name()),
+                     "the reply of client " + client.str() + " cannot be used: " + e.what()};
     }
     contributors_.push_back(client);
     num_examples_ += rows;
@@ -227,6 +131,7 @@ class Fold {
       SummandVector<Scalar>& vector = summand.vectors[i];
       vectors_[i].add(std::move(vector.values), vector.weighted ? summand.weight : 1.0);
     }
+    return std::nullopt;
   }
 
   [[nodiscard]] std::vector<ClientId>& contributors() noexcept { return contributors_; }
@@ -244,11 +149,33 @@ class Fold {
   }
 
  private:
+  /// Whether anyone looks at metrics in a Summand: else there is no need to give them names there.
+  static constexpr bool keeps_metrics =
+      AppliesRound<StrategyType, Scalar> || RescalesReplies<StrategyType, Scalar>;
+
   [[nodiscard]] Summand<Scalar> contribution(TrainReply<Scalar>&& reply) const {
     if constexpr (RescalesReplies<StrategyType, Scalar>) {
-      return strategy_->contribution(std::move(reply));
+      Summand<Scalar> summand = strategy_->contribution(std::move(reply));
+      check(summand);  // the reply has been checked, not what was made of it
+      return summand;
     } else {
       return Train<Scalar>::summand(std::move(reply));
+    }
+  }
+  void check(const Summand<Scalar>& summand) const {
+    const std::string strategy(StrategyType::name);
+    if (summand.vectors.size() != vectors_.size() || !is_finite(summand.weight) || summand.weight < 0) {
+      throw Error(error::invalid_reply,
+                  "the strategy " + strategy + " made a contribution of it with the weight " +
+                      std::to_string(summand.weight) + " and " + std::to_string(summand.vectors.size()) +
+                      " vectors; the weight must be finite and not negative, and the vectors are the update "
+                      "and the extra ones");
+    }
+    for (const SummandVector<Scalar>& vector : summand.vectors) {
+      if (!all_finite<Scalar>(vector.values.span())) {
+        throw Error(error::overflow,
+                    "rescaled by the strategy " + strategy + ", it is too large for the parameters' type");
+      }
     }
   }
 
