@@ -34,8 +34,7 @@ struct BasicFedAdagrad {
 
   [[nodiscard]] std::string describe() const {
     return "FedAdagrad(server_learning_rate=" + number_text(server_learning_rate) +
-           ",beta1=" + number_text(beta1) + ",tau=" + number_text(tau) + detail::aggregator_text(aggregator) +
-           ")";
+           ",beta1=" + number_text(beta1) + ",tau=" + number_text(tau) + detail::aggregator_text(*this) + ")";
   }
   void validate() const {
     detail::validate_adaptive(name, server_learning_rate, beta1, 0, tau);

@@ -32,7 +32,7 @@ struct BasicFedAvg {
 
   [[nodiscard]] std::string describe() const {
     return "FedAvg(server_learning_rate=" + number_text(server_learning_rate) +
-           detail::aggregator_text(aggregator) + ")";
+           detail::aggregator_text(*this) + ")";
   }
   void validate() const {
     detail::require_positive(name, "server_learning_rate", server_learning_rate);

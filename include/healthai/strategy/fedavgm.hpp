@@ -37,8 +37,8 @@ struct BasicFedAvgM {
 
   [[nodiscard]] std::string describe() const {
     return "FedAvgM(server_momentum=" + number_text(server_momentum) +
-           ",server_learning_rate=" + number_text(server_learning_rate) +
-           detail::aggregator_text(aggregator) + ")";
+           ",server_learning_rate=" + number_text(server_learning_rate) + detail::aggregator_text(*this) +
+           ")";
   }
   void validate() const {
     detail::require_hyperparameter(server_momentum >= 0 && server_momentum < 1, name,

@@ -44,7 +44,7 @@ struct BasicFedDyn {
   };
 
   [[nodiscard]] std::string describe() const {
-    return "FedDyn(alpha=" + number_text(alpha) + detail::aggregator_text(aggregator) + ")";
+    return "FedDyn(alpha=" + number_text(alpha) + detail::aggregator_text(*this) + ")";
   }
   void validate() const {
     detail::require_positive(name, "alpha", alpha);

@@ -27,7 +27,7 @@ struct BasicFedProx {
 
   [[nodiscard]] std::string describe() const {
     return "FedProx(mu=" + number_text(mu) + ",server_learning_rate=" + number_text(server_learning_rate) +
-           detail::aggregator_text(aggregator) + ")";
+           detail::aggregator_text(*this) + ")";
   }
   void validate() const {
     detail::require_hyperparameter(mu >= 0, name, "mu must be >= 0", mu);

@@ -37,7 +37,7 @@ struct BasicFedYogi {
   [[nodiscard]] std::string describe() const {
     return "FedYogi(server_learning_rate=" + number_text(server_learning_rate) +
            ",beta1=" + number_text(beta1) + ",beta2=" + number_text(beta2) + ",tau=" + number_text(tau) +
-           detail::aggregator_text(aggregator) + ")";
+           detail::aggregator_text(*this) + ")";
   }
   void validate() const {
     detail::validate_adaptive(name, server_learning_rate, beta1, beta2, tau);

@@ -40,7 +40,7 @@ struct BasicQFedAvg {
 
   [[nodiscard]] std::string describe() const {
     return "QFedAvg(q=" + number_text(q) + ",learning_rate=" + number_text(learning_rate) +
-           detail::aggregator_text(aggregator) + ")";
+           detail::aggregator_text(*this) + ")";
   }
   void validate() const {
     detail::require_hyperparameter(q >= 0, name, "q must be >= 0", q);

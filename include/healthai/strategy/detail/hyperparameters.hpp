@@ -12,14 +12,14 @@
 namespace healthai::detail {
 
 /// What a strategy's `describe()` says of its aggregator: `,aggregator=...` for one that describes itself, else nothing.
-template <class Aggregator>
-[[nodiscard]] std::string aggregator_text(const Aggregator& aggregator) {
+template <class StrategyType>
+[[nodiscard]] std::string aggregator_text(const StrategyType& strategy) {
   if constexpr (requires {
-                  { aggregator.describe() } -> std::convertible_to<std::string>;
+                  { strategy.aggregator.describe() } -> std::convertible_to<std::string>;
                 }) {
-    return ",aggregator=" + std::string(aggregator.describe());
+    return ",aggregator=" + std::string(strategy.aggregator.describe());
   } else {
-    static_cast<void>(aggregator);
+    static_cast<void>(strategy);
     return {};
   }
 }
