@@ -32,17 +32,18 @@ struct PoissonSampling {
   double probability = 0.1;  ///< in (0, 1]
 };
 
-/// One client a round, in the order of ids, over and over: with FedAvg the model travels from one to the next (cyclic weight
-/// transfer: Chang, Balachandar, Lam, Yi, Brown, Beers, Rosen, Rubin, Kalpathy-Cramer: Distributed Deep Learning Networks Among
-/// Institutions for Medical Imaging, 2018). Round r asks client number (r - 1) modulo the number of those there; a
-/// round whose client fails leaves the model to the next one.
+/// One client a round, in the order of ids, over and over: with FedAvg the model travels from one to the next (cyclic
+/// weight transfer: Chang, Balachandar, Lam, Yi, Brown, Beers, Rosen, Rubin, Kalpathy-Cramer: Distributed Deep
+/// Learning Networks Among Institutions for Medical Imaging, 2018). Round r asks client number (r - 1) modulo the
+/// number of those there; a round whose client fails leaves the model to the next one.
 struct Cyclic {};
 
-/// Of `candidates` random clients the `clients` that have the largest training loss (Cho, Wang, Joshi: Client Selection in Federated
-/// Learning: Convergence Analysis and Power-of-Choice Selection Strategies, 2020, section 4). It is the variant that costs
-/// nothing ("rpow-d"): a client's loss is the metric `loss` of its latest reply that counted, and infinite before the first. Where
-/// the paper draws candidates by their share of the rows, which a coordinator does not know beforehand, all are equally
-/// likely here. Larger `candidates` learn faster and favour clients that are hard to fit. Needs a transport that shows replies.
+/// Of `candidates` random clients the `clients` that have the largest training loss (Cho, Wang, Joshi: Client
+/// Selection in Federated Learning: Convergence Analysis and Power-of-Choice Selection Strategies, 2020).
+/// It is the variant that costs nothing ("rpow-d"): a client's loss is the metric `loss` of its latest reply that
+/// counted, and infinite before the first. Where the paper draws candidates by their share of the rows, which a
+/// coordinator does not know beforehand, all are equally likely here. Larger `candidates` learn faster and favour
+/// clients that are hard to fit. Needs a transport that shows replies.
 struct PowerOfChoice {
   std::size_t candidates = 10;  ///< d >= clients; no more than are there
   std::size_t clients = 1;      ///< m >= 1; no more than are there
@@ -91,10 +92,10 @@ inline void validate(const ClientSelection& selection) {
   }
 }
 
-/// Chooses among `clients` for `round` (from 1); the result is in the order of their ids. Each client's fate depends on its own random stream
-/// (seed, client_selection, round, client): who else is there changes nobody's numbers.
+/// Chooses among `clients` for `round` (from 1); the result is in the order of their ids. Each client's fate depends
+/// on its own random stream (seed, client_selection, round, client): who else is there changes nobody's numbers. A
+/// template so that sorting is compiled only where it is used; `Id` is ClientId.
 /// \param losses  for PowerOfChoice: see ClientLosses
-/// A template so that sorting is compiled only where it is used; `Id` is ClientId.
 template <class Id = ClientId>
 [[nodiscard]] std::vector<Id> select_clients(const ClientSelection& selection, std::vector<Id> clients,
                                              std::uint64_t seed, std::uint64_t round,

@@ -32,23 +32,25 @@ struct GaussianNoise {
   double standard_deviation = 1;  ///< > 0, in the unit of the parameters
 };
 
-/// Every attacker sends -epsilon times the mean of the honest clients' updates, which it is taken to know (Xie, Koyejo,
-/// Gupta: Fall of Empires: Breaking Byzantine-tolerant SGD by Inner Product Manipulation, 2020). A small epsilon hides among honest
-/// updates and still turns the mean of all; epsilon > (n - f) / f makes a plain mean of n clients with f attackers go uphill.
+/// Every attacker sends -epsilon times the mean of the honest clients' updates, which it is taken to know (Xie,
+/// Koyejo, Gupta: Fall of Empires: Breaking Byzantine-tolerant SGD by Inner Product Manipulation, 2020). A small
+/// epsilon hides among honest updates, so that a robust rule may choose what attackers send; a plain mean over n
+/// clients with f attackers shrinks to (n - f - epsilon f) / n of the honest mean, and points uphill where that is
+/// negative.
 struct InnerProductManipulation {
   double epsilon = 0.5;  ///< > 0
 };
 
-/// Every attacker sends mean - z standard deviation, coordinate by coordinate, of the updates that the attackers computed
-/// honestly on their own data: they need not know anybody else's (Baruch, Baruch, Goldberg: A Little Is Enough: Circumventing
-/// Defenses For Distributed Learning, 2019, algorithm 3). The standard deviation divides by the number of updates; a
-/// single attacker knows none and sends its honest update.
+/// Every attacker sends mean - z standard deviation, coordinate by coordinate, of the updates that the attackers
+/// computed honestly on their own data: they need not know anybody else's (Baruch, Baruch, Goldberg: A Little Is
+/// Enough: Circumventing Defenses For Distributed Learning, 2019: its attack on convergence). The standard deviation
+/// divides by the number of updates; a single attacker knows none and sends its honest update.
 struct ALittleIsEnough {
   std::optional<double> z{};  ///< >= 0; none: `largest_z` for the clients asked in the round
 
   /// The largest z at which, were updates normally distributed, enough honest ones are expected to lie farther out than
   /// the attackers that these and the attackers are a majority: with s = floor(n / 2 + 1) - f, the normal quantile of
-  /// (n - f - s) / (n - f), algorithm 3 of the paper (some programs divide by n instead). Where it is below 0 (f = 1 of
+  /// (n - f - s) / (n - f), as in the paper (some programs divide by n instead). Where it is below 0 (f = 1 of
   /// 2), or there is no honest client, 0; a majority of attackers, which needs no help, counts as s = 1.
   /// \param clients n, attackers included. \param attackers f <= n
   [[nodiscard]] static double largest_z(std::size_t clients, std::size_t attackers) {
@@ -100,7 +102,8 @@ inline void validate(const AttackPlan& plan) {
   }
 }
 
-/// round(share * clients) of the clients at random, in the order of their ids. A larger share takes in those of a smaller one.
+/// round(share * clients) of the clients at random, in the order of their ids. A larger share takes in those of a
+/// smaller one.
 /// \throws Error (`invalid_argument`) for a share outside [0, 1].
 [[nodiscard]] inline std::vector<ClientId> choose_attackers(std::vector<ClientId> clients, double share,
                                                             std::uint64_t seed) {
@@ -118,8 +121,9 @@ inline void validate(const AttackPlan& plan) {
   return attackers;
 }
 
-/// The plan that a command line names, the share of attackers first: `sign_flip:0.2` or with its scale `sign_flip:0.2:3`,
-/// `gaussian:0.2:1.5`, `inner_product:0.2:0.5`, `little:0.2` or with its z `little:0.2:1.5`, `label_flip:0.2`.
+/// The plan that a command line names, the share of attackers first: `sign_flip:0.2` or with its scale
+/// `sign_flip:0.2:3`, `gaussian:0.2:1.5`, `inner_product:0.2:0.5`, `little:0.2` or with its z `little:0.2:1.5`,
+/// `label_flip:0.2`.
 /// \throws Error (`unknown_name`, `invalid_argument`) with a list of what is known, or for a setting outside its range.
 [[nodiscard]] inline AttackPlan parse_attack(std::string_view text) {
   static constexpr std::array<detail::NamedForm, 5> forms{{

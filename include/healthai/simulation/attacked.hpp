@@ -21,23 +21,24 @@
 
 namespace healthai {
 
-/// A transport some of whose clients are malicious: it hands on what another transport delivers, after the attackers have
-/// rewritten the updates of their training replies. Everything else (rows, metrics, failures, other tasks) passes as it is.
+/// A transport some of whose clients are malicious: it hands on what another transport delivers, after the attackers
+/// have rewritten the updates of their training replies. Everything else (rows, metrics, failures, other tasks)
+/// passes as it is.
 ///
 ///     InProcess hospitals{...};
 ///     Attacked attacked(hospitals, parse_attack("little:0.2"), seed);
 ///     Federation federation{FedAvg{}, attacked, {.rounds = 50}};
 ///
-/// Attackers train as honest clients do; what they make of the result happens here, between the clients and the coordinator, as
-/// two of the attacks need the updates of others. That makes the outcome the same for any number of threads. Attacks that
-/// need others' updates hold back a whole round (as many models as there are clients) and then deliver it in the order of the
-/// requests; the others keep the order of the wrapped transport and hold nothing. An update whose layout is not the
-/// request's, or that is not finite, teaches nothing; when nothing is known, attackers send their honest updates. When a
-/// round is given up, attackers use what came before that.
+/// Attackers train as honest clients do; what they make of the result happens here, between the clients and the
+/// coordinator, as two of the attacks need the updates of others. That makes the outcome the same for any number of
+/// threads. Attacks that need others' updates hold back a whole round (as many models as there are clients) and then
+/// deliver it in the order of the requests; the others keep the order of the wrapped transport and hold nothing. An
+/// update whose layout is not the request's, or that is not finite, teaches nothing; when nothing is known, attackers
+/// send their honest updates. When a round is given up, attackers use what came before that.
 ///
 /// Noise comes from the stream (request's seed, simulation, round, client).
-/// \tparam TransportType  a Transport; kept by reference, and must outlive this object. It satisfies Transport for the tasks that
-///   the wrapped one does.
+/// \tparam TransportType  a Transport; kept by reference, and must outlive this object. It satisfies Transport for
+///   the tasks that the wrapped one does.
 /// Thread safety: as Transport says.
 template <class TransportType>
 class Attacked {

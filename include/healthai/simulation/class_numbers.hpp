@@ -12,8 +12,9 @@
 
 namespace healthai {
 
-/// Numbers the distinct values of a target 0, 1, 2, ... in ascending order, and gives each row's number: what partitioners
-/// and SoftmaxModel take as labels. For texts (`table.text("diagnosis")`) and for numbers that stand for classes.
+/// Numbers the distinct values of a target 0, 1, 2, ... in ascending order, and gives each row's number: what
+/// partitioners and SoftmaxModel take as labels. For texts (`table.text("diagnosis")`) and for numbers that stand for
+/// classes.
 /// \tparam Values  a contiguous range of values with `<`, none of them NaN
 template <class Values>
 [[nodiscard]] std::vector<std::size_t> class_numbers(const Values& values) {
@@ -29,9 +30,10 @@ template <class Values>
   return numbers;
 }
 
-/// Turns a target of regression into `bins` classes of equal size (the sizes differ by at most one where no values are
-/// tied): row i is in class floor(r bins / n), where r < n is the number of smaller values. Equal values share a class, so
-/// that with many ties some classes are empty. With it, partitioners by label skew the distribution of a continuous target.
+/// Turns a target of regression into `bins` classes of equal size (the sizes differ by at most one where no values
+/// are tied): row i is in class floor(r bins / n), where r < n is the number of smaller values. Equal values share a
+/// class, so that with many ties some classes are empty. With it, partitioners by label skew the distribution of a
+/// continuous target.
 /// \throws Error (`invalid_argument`) for no bins, (`not_finite`) naming the row.
 [[nodiscard]] inline std::vector<std::size_t> quantile_bins(std::span<const double> target,
                                                             std::size_t bins) {

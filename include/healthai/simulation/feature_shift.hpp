@@ -17,14 +17,14 @@
 
 namespace healthai {
 
-/// How much the measurements of simulated clients differ: another scanner, another laboratory. The features' distribution differs
-/// between clients while that of the target given the true features does not (covariate shift: Kairouz et al.: Advances
-/// and Open Problems in Federated Learning, 2021, section 3.1).
+/// How much the measurements of simulated clients differ: another scanner, another laboratory. The features'
+/// distribution differs between clients while that of the target given the true features does not (covariate shift:
+/// Kairouz et al.: Advances and Open Problems in Federated Learning, 2021, section 3.1).
 struct FeatureShift {
   /// Standard deviation over clients of the logarithm of the factor of a feature: 0.1 is about ten percent. >= 0
   double log_scale_deviation = 0.1;
-  /// Standard deviation over clients of what is added to a feature, in the feature's own unit (or in standard deviations of
-  /// it, if features are scaled). >= 0
+  /// Standard deviation over clients of what is added to a feature, in the feature's own unit (or in standard
+  /// deviations of it, if features are scaled). >= 0
   double offset_deviation = 0.5;
 };
 
@@ -34,8 +34,9 @@ struct AffineChange {
   std::vector<double> offset{};
 };
 
-/// The change of one client's `columns` features: scale = exp(log_scale_deviation N), offset = offset_deviation N' with N, N' standard
-/// normal, independent over features and clients. Another number of clients or of columns changes nobody's first ones.
+/// The change of one client's `columns` features: scale = exp(log_scale_deviation N), offset = offset_deviation N'
+/// with N, N' standard normal, independent over features and clients. Another number of clients or of columns changes
+/// nobody's first ones.
 /// \throws Error (`invalid_argument`) for a deviation that is negative or not finite.
 [[nodiscard]] inline AffineChange draw_feature_shift(const FeatureShift& shift, std::size_t columns,
                                                      std::uint64_t seed, const ClientId& client) {

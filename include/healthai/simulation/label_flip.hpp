@@ -10,9 +10,10 @@
 
 namespace healthai {
 
-/// Turns every yes into a no and the other way round: y becomes 1 - y. What an attacker does to its data before its model is
-/// built (data poisoning); `Attacked` needs to do nothing then.
-/// \throws Error (`invalid_data`) naming the first row (from 0) whose target is neither 0 nor 1; nothing is changed then.
+/// Turns every yes into a no and the other way round: y becomes 1 - y. What an attacker does to its data before its
+/// model is built (data poisoning); `Attacked` needs to do nothing then.
+/// \throws Error (`invalid_data`) naming the first row (from 0) whose target is neither 0 nor 1; nothing is changed
+///   then.
 template <std::floating_point Scalar>
 void flip_labels(std::span<Scalar> targets) {
   for (std::size_t row = 0; row < targets.size(); ++row) {
@@ -32,9 +33,10 @@ inline void require_label(std::size_t label, std::size_t classes, const std::str
 }
 }  // namespace detail
 
-/// Reverses the order of `classes` classes: label l becomes classes - 1 - l (Fang, Cao, Jia, Gong: Local Model Poisoning
-/// Attacks to Byzantine-Robust Federated Learning, 2020: the label flipping attack that it compares with).
-/// \throws Error (`invalid_data`) naming the first row (from 0) whose label is not below `classes`; nothing is changed then.
+/// Reverses the order of `classes` classes: label l becomes classes - 1 - l (Fang, Cao, Jia, Gong: Local Model
+/// Poisoning Attacks to Byzantine-Robust Federated Learning, 2020: the label flipping attack that it compares with).
+/// \throws Error (`invalid_data`) naming the first row (from 0) whose label is not below `classes`; nothing is
+///   changed then.
 inline void flip_labels(std::span<std::size_t> labels, std::size_t classes) {
   for (std::size_t row = 0; row < labels.size(); ++row) {
     detail::require_label(labels[row], classes, "that of row " + std::to_string(row));
@@ -42,8 +44,8 @@ inline void flip_labels(std::span<std::size_t> labels, std::size_t classes) {
   for (std::size_t& label : labels) label = classes - 1 - label;
 }
 
-/// Calls every `source` a `target`, and leaves other classes alone (Tolpegin, Truex, Gursoy, Liu: Data Poisoning Attacks Against
-/// Federated Learning Systems, 2020).
+/// Calls every `source` a `target`, and leaves other classes alone (Tolpegin, Truex, Gursoy, Liu: Data Poisoning
+/// Attacks Against Federated Learning Systems, 2020).
 inline void flip_labels(std::span<std::size_t> labels, std::size_t source, std::size_t target) noexcept {
   for (std::size_t& label : labels) {
     if (label == source) label = target;

@@ -14,36 +14,39 @@
 
 namespace healthai {
 
-/// Clients of the same size whose classes differ (Hsu, Qi, Brown: Measuring the Effects of Non-Identical Data Distribution for
-/// Federated Visual Classification, 2019, section 3): each client draws its class probabilities q from Dirichlet(alpha p),
-/// where p are the shares of the classes in all rows, and then its rows, one after the other, from q without replacement.
-/// A class without rows left gives its probability to the others in proportion; if none that q favours has any, a class is
-/// drawn as often as it has rows left. Large alpha: all clients look like the whole. Small alpha: one class a client.
+/// Clients of the same size whose classes differ (Hsu, Qi, Brown: Measuring the Effects of Non-Identical Data
+/// Distribution for Federated Visual Classification, 2019): each client draws its class probabilities q
+/// from Dirichlet(alpha p), where p are the shares of the classes in all rows, and then its rows, one after the
+/// other, from q without replacement. A class without rows left gives its probability to the others in proportion; if
+/// none that q favours has any, a class is drawn as often as it has rows left. Large alpha: all clients look like the
+/// whole. Small alpha: one class a client.
 struct DirichletLabels {
   double alpha =
       0.5;  ///< > 0: the sum of the concentrations, so that it does not depend on the number of classes
 };
 
-/// Clients that differ in classes and in size: the rows of each class are cut into one piece a client, by a draw of its own from
-/// the symmetric Dirichlet distribution with concentration `alpha` (Yurochkin, Agarwal, Ghosh, Greenewald, Hoang, Khazaeni:
-/// Bayesian Nonparametric Federated Learning of Neural Networks, 2019, in its experiments). Clients below `minimum_rows` are filled
-/// up with random rows of whichever client is largest then, where other programs draw everything anew until it fits.
+/// Clients that differ in classes and in size: the rows of each class are cut into one piece a client, by a draw of
+/// its own from the symmetric Dirichlet distribution with concentration `alpha` (Yurochkin, Agarwal, Ghosh,
+/// Greenewald, Hoang, Khazaeni: Bayesian Nonparametric Federated Learning of Neural Networks, 2019, in its
+/// experiments). Clients below `minimum_rows` are filled up with random rows of whichever client is largest then,
+/// where other programs draw everything anew until it fits.
 struct DirichletShares {
   double alpha = 0.5;            ///< > 0
   std::size_t minimum_rows = 1;  ///< >= 1
 };
 
-/// Clients that see few classes (McMahan, Moore, Ramage, Hampson, Aguera y Arcas: Communication-Efficient Learning of Deep
-/// Networks from Decentralized Data, 2017, section 3): rows are sorted by label (equal labels by row number) and cut into
-/// clients * per_client shards of equal size (within one row), of which every client gets `per_client` at random.
+/// Clients that see few classes (McMahan, Moore, Ramage, Hampson, Aguera y Arcas: Communication-Efficient Learning of
+/// Deep Networks from Decentralized Data, 2017, section 3): rows are sorted by label (equal labels by row number) and
+/// cut into clients * per_client shards of equal size (within one row), of which every client gets `per_client` at
+/// random.
 struct Shards {
   std::size_t per_client = 2;  ///< >= 1
 };
 
 /// The row numbers (from 0) of each of `clients` clients, ascending: every row at exactly one client.
 /// \param labels  the class of each row, from 0; see `class_numbers` and, for a continuous target, `quantile_bins`
-/// \throws Error (`invalid_argument`) for no clients, a setting outside its range, or a label that is not below the number
-///   of rows; (`invalid_data`) for fewer rows than clients.
+/// \throws Error (`invalid_argument`) for no clients, a setting outside its range, or a label that is not below the
+///   number of rows; (`invalid_data`) for fewer rows than clients.
 [[nodiscard]] inline std::vector<std::vector<std::size_t>> partition_rows(const DirichletLabels& how,
                                                                           std::span<const std::size_t> labels,
                                                                           std::size_t clients,

@@ -18,12 +18,12 @@
 
 namespace healthai {
 
-/// How one table becomes the tables of several clients. A table that names its sites needs none of these: `partition_by`
-/// splits it by that column.
+/// How one table becomes the tables of several clients. A table that names its sites needs none of these:
+/// `partition_by` splits it by that column.
 using Partition = std::variant<Iid, DirichletLabels, DirichletShares, Shards, QuantitySkew>;
 
-/// The row numbers (from 0) of each of `clients` clients, ascending: every row at exactly one client, no client empty. The same
-/// for the same arguments on every machine.
+/// The row numbers (from 0) of each of `clients` clients, ascending: every row at exactly one client, no client
+/// empty. The same for the same arguments on every machine.
 ///
 ///     const auto labels = class_numbers(table.text("diagnosis"));
 ///     for (const auto& rows : partition_rows(parse_partition("dirichlet:0.3"), labels, 20, seed)) {

@@ -29,17 +29,18 @@ namespace healthai {
 ///     SimulatedTime simulated(hospitals, VirtualClock({.median_seconds = 60, .drop_out = 0.05}, seed), 120.0);
 ///     Federation federation{FedAvg{}, simulated, {.rounds = 50}};
 ///
-/// - Training replies are delivered in the order of their virtual times, those of equal times in the order of the requests; the
-///   clock stands at the time of the last delivery. The order is the same for any number of threads and any transport.
-/// - A client becomes a Failure (`deadline`) at the virtual deadline if it takes longer; a Failure (`client_failed`) when it
-///   breaks off, at the time at which it would have replied, or goes away before that. None of these is asked to train at all: it would
-///   cost time, and a client's state changes only with a reply that counts.
+/// - Training replies are delivered in the order of their virtual times, those of equal times in the order of the
+///   requests; the clock stands at the time of the last delivery. The order is the same for any number of threads and
+///   any transport.
+/// - A client becomes a Failure (`deadline`) at the virtual deadline if it takes longer; a Failure (`client_failed`)
+///   when it breaks off, at the time at which it would have replied, or goes away before that. None of these is asked
+///   to train at all: it would cost time, and a client's state changes only with a reply that counts.
 /// - `clients()` are those who are there now. When nobody is, advance the clock.
 /// - Other tasks take no time and pass as they are. After a resumption from a checkpoint the clock starts at 0 again;
 ///   advance it to where it was if availability depends on it.
 ///
-/// \tparam TransportType  a Transport that gives up to 2^63 numbers to requests; kept by reference, and must outlive this object.
-///   It satisfies Transport for the tasks that the wrapped one does.
+/// \tparam TransportType  a Transport that gives up to 2^63 numbers to requests; kept by reference, and must outlive
+///   this object. It satisfies Transport for the tasks that the wrapped one does.
 /// Thread safety: as Transport says.
 template <class TransportType>
 class SimulatedTime {

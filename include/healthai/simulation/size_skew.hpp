@@ -13,10 +13,11 @@ namespace healthai {
 /// Every client has a random sample of the same size (sizes differ by at most one).
 struct Iid {};
 
-/// Every client has a random sample, but some have many rows and some have few: the shares of rows are one draw from the
-/// symmetric Dirichlet distribution with concentration `alpha` (Li, Diao, Chen, He: Federated Learning on Non-IID Data
-/// Silos: An Experimental Study, 2022, quantity skew). Large alpha: nearly equal sizes. Small alpha: one client has nearly everything. Clients
-/// below `minimum_rows` are filled up with random rows of whichever client is largest then.
+/// Every client has a random sample, but some have many rows and some have few: the shares of rows are one draw from
+/// the symmetric Dirichlet distribution with concentration `alpha` (Li, Diao, Chen, He: Federated Learning on Non-IID
+/// Data Silos: An Experimental Study, 2022, quantity skew). Large alpha: nearly equal sizes. Small alpha: one client
+/// has nearly everything. Clients below `minimum_rows` are filled up with random rows of whichever client is largest
+/// then.
 struct QuantitySkew {
   double alpha = 0.5;            ///< > 0
   std::size_t minimum_rows = 1;  ///< >= 1

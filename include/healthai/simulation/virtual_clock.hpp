@@ -25,8 +25,8 @@ struct TimeSpan {
 
 /// How long simulated clients take to train, and when they fail to.
 ///
-/// The seconds that client c takes in round r are log-normal: median_seconds exp(client_deviation N_c + round_deviation N_cr)
-/// with standard normal N_c, drawn once, and N_cr: a slow client stays slow.
+/// The seconds that client c takes in round r are log-normal: median_seconds exp(client_deviation N_c +
+/// round_deviation N_cr) with standard normal N_c, drawn once, and N_cr: a slow client stays slow.
 struct ClientTimes {
   double median_seconds = 60;     ///< > 0
   double client_deviation = 0.5;  ///< >= 0: of the logarithm, between clients
@@ -36,8 +36,9 @@ struct ClientTimes {
   std::map<ClientId, std::vector<TimeSpan>> availability{};
 };
 
-/// Time that passes without anybody waiting for it, and what happens in it. What happens to a client in a round depends on (seed,
-/// round, client) alone, and on the clock only where availability says so. A value. Thread safety: reading is safe.
+/// Time that passes without anybody waiting for it, and what happens in it. What happens to a client in a round
+/// depends on (seed, round, client) alone, and on the clock only where availability says so. A value. Thread safety:
+/// reading is safe.
 class VirtualClock {
  public:
   /// \throws Error (`invalid_argument`) for a setting outside its range.
@@ -87,8 +88,8 @@ class VirtualClock {
     Stream stream(seed_, Purpose::simulation, round, "drop_out/" + client.str());
     return uniform(stream) < times_.drop_out;
   }
-  /// When `client`, from now on, is away: now if it is not there; infinity if it is and stays. Of overlapping spans the one that
-  /// ends last counts; spans that merely touch are not joined.
+  /// When `client`, from now on, is away: now if it is not there; infinity if it is and stays. Of overlapping spans
+  /// the one that ends last counts; spans that merely touch are not joined.
   [[nodiscard]] double there_until(const ClientId& client) const {
     const auto found = times_.availability.find(client);
     if (found == times_.availability.end()) return std::numeric_limits<double>::infinity();

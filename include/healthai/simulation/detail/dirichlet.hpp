@@ -16,13 +16,13 @@
 
 namespace healthai::detail {
 
-/// One draw from the Dirichlet distribution: shares >= 0 that add up to 1, one for each concentration (>= 0, at least one of them
-/// positive; a concentration of 0 gives the share 0).
+/// One draw from the Dirichlet distribution: shares >= 0 that add up to 1, one for each concentration (>= 0, at least
+/// one of them positive; a concentration of 0 gives the share 0).
 ///
-/// The shares are gamma variates divided by their sum (Devroye: Non-Uniform Random Variate Generation, 1986, chapter XI,
-/// theorem 4.1). For small concentrations all of those would underflow to 0, so their logarithms are drawn: if G is gamma
-/// distributed with shape a + 1 and U uniform, G U^(1/a) has shape a (Marsaglia, Tsang: A Simple Method for Generating
-/// Gamma Variables, 2000, section 6).
+/// The shares are gamma variates divided by their sum (Devroye: Non-Uniform Random Variate Generation, 1986, chapter
+/// XI.4). For small concentrations all of those would underflow to 0, so their logarithms are drawn: if G
+/// is gamma distributed with shape a + 1 and U uniform, G U^(1/a) has shape a (Marsaglia, Tsang: A Simple Method for
+/// Generating Gamma Variables, 2000, on a < 1).
 [[nodiscard]] inline std::vector<double> draw_dirichlet(std::span<const double> concentrations,
                                                         Stream& stream) {
   std::vector<double> shares;
@@ -43,7 +43,8 @@ namespace healthai::detail {
   return shares;
 }
 
-/// Whole numbers that add up to `total`, each less than 1 away from its share of it: the shares' running sum is rounded.
+/// Whole numbers that add up to `total`, each less than 1 away from its share of it: the shares' running sum is
+/// rounded.
 [[nodiscard]] inline std::vector<std::size_t> apportion(std::span<const double> shares, std::size_t total) {
   std::vector<std::size_t> sizes;
   sizes.reserve(shares.size());

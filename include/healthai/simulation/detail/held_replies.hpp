@@ -11,12 +11,13 @@
 
 namespace healthai::detail {
 
-/// What a transport's decorator knows about the requests of one task: in which order their deliveries shall go on, and those
-/// that came before their turn.
+/// What a transport's decorator knows about the requests of one task: in which order their deliveries shall go on,
+/// and those that came before their turn.
 template <Task T>
 class HeldReplies {
  public:
-  /// One more delivery to hand on, after those expected earlier. `inner` is the request's number in the wrapped transport.
+  /// One more delivery to hand on, after those expected earlier. `inner` is the request's number in the wrapped
+  /// transport.
   void expect(RequestId inner) {
     places_.emplace(inner, queue_.size());
     queue_.emplace_back();

@@ -80,8 +80,8 @@ inline void require_rows(std::size_t rows, std::size_t clients, std::size_t each
   return sizes;
 }
 
-/// Fills groups that have fewer than `minimum` rows: one row at a time, drawn at random from the group that is largest then
-/// (the first of several). There must be enough rows for all.
+/// Fills groups that have fewer than `minimum` rows: one row at a time, drawn at random from the group that is
+/// largest then (the first of several). There must be enough rows for all.
 inline void fill_up(std::vector<std::vector<std::size_t>>& groups, std::size_t minimum, Stream& stream) {
   for (std::vector<std::size_t>& group : groups) {
     while (group.size() < minimum) {
