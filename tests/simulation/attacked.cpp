@@ -33,12 +33,14 @@ struct Fixed {
   Scalar first = 0;
   Scalar second = 0;
   std::shared_ptr<std::atomic<bool>> released{};  ///< where there is one, the client waits for it
+  std::shared_ptr<std::atomic<int>> finished{};   ///< where there is one, the client adds to it at the end
   TrainReply<Scalar> train(const TrainRequest<Scalar>& request, std::stop_token) const {
     while (released && !*released) std::this_thread::sleep_for(1ms);
     if (first != first) throw std::runtime_error("broken");
     Parameters<Scalar> update(request->parameters.layout());
     update.data()[0] = first;
     update.data()[1] = second;
+    if (finished) ++*finished;
     return {std::move(update), 3, {}, 1, false};
   }
   EvaluateReply evaluate(const EvaluateRequest<Scalar>&, std::stop_token) const { return {7, {}}; }
@@ -170,10 +172,14 @@ TEST_CASE("the plan chooses its attackers among the clients, and other tasks pas
 TEST_CASE("a deadline passes, the round is given up, and the next one is whole") {
   InProcess clients({.threads = 2});
   const auto released = std::make_shared<std::atomic<bool>>(false);
-  clients.add("a", Fixed<double>{1, 1}).add("b", Fixed<double>{4, 4, released}).add("c", Fixed<double>{2, 2});
+  const auto finished = std::make_shared<std::atomic<int>>(0);
+  clients.add("a", Fixed<double>{1, 1, {}, finished}).add("b", Fixed<double>{4, 4, released});
+  clients.add("c", Fixed<double>{2, 2, {}, finished});
   Attacked attacked(clients, InnerProductManipulation{.epsilon = 1}, {"a"});
   (void)attacked.send<Train<double>>(attacked.clients(), request<double>());
-  CHECK_FALSE(attacked.next<Train<double>>(Clock::now() + 500ms));
+  CHECK_FALSE(attacked.next<Train<double>>(Clock::now() + 1ms));
+  while (*finished < 2) CHECK_FALSE(attacked.next<Train<double>>(Clock::now() + 10ms));
+  std::this_thread::sleep_for(300ms);  // for their replies to be put down
   attacked.give_up<Train<double>>();
   Lines results;
   for (int i = 0; i < 3; ++i) {
