@@ -1,6 +1,5 @@
 #pragma once
 
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -9,6 +8,7 @@
 
 #include "healthai/aggregation/concept.hpp"
 #include "healthai/aggregation/weighted_mean.hpp"
+#include "healthai/core/norm.hpp"
 #include "healthai/core/number_text.hpp"
 
 namespace healthai {
@@ -40,13 +40,7 @@ struct NormBoundedMean {
    public:
     State(double bound, const Layout& layout) : bound_(bound), mean_(layout) {}
     void add(Update<Scalar>&& update) {
-      const double length = update.values.flat().template cast<double>().stableNorm();
-      if (length > bound_) {
-        const double factor = bound_ / length;
-        for (Scalar& value : update.values.span()) {
-          value = static_cast<Scalar>(static_cast<double>(value) * factor);
-        }
-      }
+      clip_to_norm(update.values, bound_);
       mean_.add(std::move(update));
     }
     void add(const Update<Scalar>& update) { add(Update<Scalar>(update)); }

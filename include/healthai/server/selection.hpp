@@ -21,7 +21,7 @@ namespace healthai {
 /// Everyone who is there.
 struct AllClients {};
 
-/// A uniformly random subset of fixed size: max(minimum, round(fraction * those there)), but never more than are there.
+/// A uniformly random subset of fixed size: max(minimum, floor(fraction * those there)), but never more than are there.
 struct FractionOfClients {
   double fraction = 0.1;    ///< in (0, 1]
   std::size_t minimum = 1;  ///< >= 1
@@ -124,8 +124,7 @@ template <class Id = ClientId>
     for (std::size_t i = 0; i < count; ++i) clients.push_back(std::move(drawn[i].second));
   };
   if (const auto* fraction = std::get_if<FractionOfClients>(&selection)) {
-    const auto share =
-        static_cast<std::size_t>(std::llround(fraction->fraction * static_cast<double>(clients.size())));
+    const auto share = static_cast<std::size_t>(fraction->fraction * static_cast<double>(clients.size()));
     sample((std::max)(share, fraction->minimum));
     std::sort(clients.begin(), clients.end());
   }

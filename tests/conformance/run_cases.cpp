@@ -1,0 +1,338 @@
+// Runs cases of the form {"id", "function", "inputs", "expected", "tolerance"} that other software has answered, and says of
+// each whether this library gives the same: `conformance CASES.json`. Exit status 0 only if all do.
+#include <cmath>
+#include <cstddef>
+#include <cstdio>
+#include <exception>
+#include <fstream>
+#include <functional>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "healthai/aggregation/bulyan.hpp"
+#include "healthai/aggregation/krum.hpp"
+#include "healthai/aggregation/mean_of_closest.hpp"
+#include "healthai/aggregation/median.hpp"
+#include "healthai/aggregation/trimmed_mean.hpp"
+#include "healthai/aggregation/weighted_mean.hpp"
+#include "healthai/core/metrics.hpp"
+#include "healthai/core/norm.hpp"
+#include "healthai/server/selection.hpp"
+#include "healthai/strategy/fedadagrad.hpp"
+#include "healthai/strategy/fedadam.hpp"
+#include "healthai/strategy/fedavgm.hpp"
+#include "healthai/strategy/fedyogi.hpp"
+#include "healthai/strategy/qfedavg.hpp"
+
+using namespace healthai;
+using nlohmann::json;
+
+namespace {
+
+/// The largest violation of |got - expected| <= atol + rtol |expected| so far, as a difference.
+struct Comparison {
+  double rtol = 0, atol = 0;
+  double largest = 0;
+  bool good = true;
+
+  void operator()(double got, double expected) {
+    const double difference = std::abs(got - expected);
+    if (!(difference <= largest)) largest = difference;
+    if (!(difference <= atol + rtol * std::abs(expected))) good = false;
+  }
+};
+
+double number(const json& value) {
+  if (!value.is_string()) return value.get<double>();
+  const auto text = value.get<std::string>();
+  return text == "NaN" ? std::nan("") : text.front() == '-' ? -HUGE_VAL : HUGE_VAL;
+}
+
+template <class Scalar>
+Parameters<Scalar> parameters(const json& layers) {
+  std::vector<Tensor> tensors;
+  std::vector<Scalar> values;
+  for (const json& layer : layers) {
+    tensors.push_back({std::to_string(tensors.size()), layer.at("shape").get<std::vector<std::size_t>>()});
+    for (const json& value : layer.at("data")) values.push_back(static_cast<Scalar>(number(value)));
+  }
+  return Parameters<Scalar>(Layout(std::move(tensors)), values);
+}
+
+template <class Scalar>
+void compare(const Parameters<Scalar>& got, const json& layers, Comparison& comparison) {
+  const auto expected = parameters<double>(layers);
+  if (!(expected.layout() == got.layout())) throw std::runtime_error("the shapes differ");
+  for (std::size_t i = 0; i < got.size(); ++i) {
+    comparison(static_cast<double>(got.data()[i]), expected.data()[i]);
+  }
+}
+
+template <class Scalar>
+Parameters<Scalar> minus(Parameters<Scalar> a, const Parameters<Scalar>& b) {
+  a.flat() -= b.flat();
+  return a;
+}
+
+/// The clients' parameters, less `from` if there is one.
+template <class Scalar>
+std::vector<Update<Scalar>> updates(const json& clients, const Parameters<Scalar>* from = nullptr) {
+  std::vector<Update<Scalar>> result;
+  for (const json& client : clients) {
+    result.push_back({parameters<Scalar>(client.at("layers")), client.value("num_examples", 1.0)});
+    if (from != nullptr) result.back().values.flat() -= from->flat();
+  }
+  return result;
+}
+
+template <class Scalar, class Rule>
+Parameters<Scalar> aggregate(const Rule& rule, std::vector<Update<Scalar>> all) {
+  auto state = rule.template begin<Scalar>(all.at(0).values.layout());
+  for (Update<Scalar>& update : all) state.add(std::move(update));
+  return state.finish();
+}
+
+template <class Scalar, class Rule>
+void check_rule(const Rule& rule, const json& in, const json& expected, Comparison& comparison) {
+  auto all = updates<Scalar>(in.at("clients"));
+  if constexpr (requires { rule.select(std::span<const Update<Scalar>>(all)); }) {
+    const auto selected = rule.select(std::span<const Update<Scalar>>(all));
+    if (expected.contains("selected")) {
+      json chosen = json::array();
+      if constexpr (std::is_same_v<Rule, Krum>) {
+        chosen.push_back(selected);
+      } else {
+        chosen = selected;
+      }
+      if (chosen != expected.at("selected")) comparison.good = false;
+    }
+  }
+  compare(aggregate(rule, std::move(all)), expected.at("layers"), comparison);
+}
+
+template <class StrategyType>
+void check_rounds(const StrategyType& strategy, const json& in, const json& expected,
+                  Comparison& comparison) {
+  auto global = parameters<double>(in.at("initial"));
+  auto state = strategy.template init<double>(global.layout());
+  for (std::size_t round = 0; round < in.at("rounds").size(); ++round) {
+    strategy.apply(state, global, aggregate(strategy.aggregator, updates(in.at("rounds")[round], &global)));
+    compare(global, expected.at("global_after_round").at(round), comparison);
+  }
+}
+
+template <class StrategyType>
+void check_adaptive(const json& in, const json& expected, Comparison& comparison) {
+  StrategyType strategy;
+  const json& given = in.at("params");
+  strategy.server_learning_rate = given.value("eta", strategy.server_learning_rate);
+  strategy.tau = given.value("tau", strategy.tau);
+  if constexpr (requires { strategy.beta1; }) strategy.beta1 = given.value("beta_1", strategy.beta1);
+  if constexpr (requires { strategy.beta2; }) strategy.beta2 = given.value("beta_2", strategy.beta2);
+  check_rounds(strategy, in, expected, comparison);
+}
+
+template <class Scalar>
+void check_qfedavg(const json& in, const json& expected, Comparison& comparison) {
+  const QFedAvg strategy{.q = in.at("q").get<double>(),
+                         .learning_rate = in.at("client_learning_rate").get<double>()};
+  auto global = parameters<Scalar>(in.at("global"));
+  auto sum = WeightedMean{}.begin<Scalar>(global.layout());
+  for (std::size_t k = 0; k < in.at("clients").size(); ++k) {
+    const json& client = in.at("clients")[k];
+    TrainReply<Scalar> reply;
+    reply.update = minus(parameters<Scalar>(client.at("layers")), global);
+    reply.num_examples = client.at("num_examples").get<double>();
+    reply.initial_loss = client.at("train_loss").get<double>();
+    auto summand = strategy.contribution(std::move(reply));
+    if (expected.contains("h")) comparison(summand.weight, number(expected.at("h").at(k)));
+    sum.add(Update<Scalar>{std::move(summand.vectors.front().values), summand.weight});
+  }
+  auto state = strategy.template init<Scalar>(global.layout());
+  strategy.apply(state, global, sum.finish());
+  compare(global, expected.at("layers"), comparison);
+}
+
+template <class Scalar>
+void check_clipping(const json& in, const json& expected, Comparison& comparison) {
+  const bool of_update = in.contains("client");
+  auto values = parameters<Scalar>(of_update ? in.at("client") : in.at("layers"));
+  const double bound = in.at("clipping_norm").get<double>();
+  double before = 0;
+  if (of_update) {
+    const auto server = parameters<Scalar>(in.at("server"));
+    auto update = minus(values, server);
+    before = clip_to_norm(update, bound);
+    if (before > bound) values.flat() = server.flat() + update.flat();
+    if (expected.at("clipped").get<bool>() != (before > bound)) comparison.good = false;
+  } else {
+    before = clip_to_norm(values, bound);
+  }
+  if (expected.contains("norm_before")) comparison(before, number(expected.at("norm_before")));
+  compare(values, expected.at("layers"), comparison);
+}
+
+void check_metrics(const json& in, const json& expected, Comparison& comparison) {
+  const auto key = in.at("weight_key").get<std::string>();
+  Metrics sums;
+  for (const json& client : in.at("clients")) {
+    const double weight = number(client.at(key));
+    for (const auto& [name, value] : client.items()) {
+      if (name == key) continue;
+      const json list = value.is_array() ? value : json::array({value});
+      for (std::size_t i = 0; i < list.size(); ++i) {
+        sums.add(name + "/" + std::to_string(i), weight * number(list[i]), weight);
+      }
+    }
+  }
+  for (const auto& [name, value] : expected.at("metrics").items()) {
+    const json list = value.is_array() ? value : json::array({value});
+    for (std::size_t i = 0; i < list.size(); ++i)
+      comparison(sums[name + "/" + std::to_string(i)], number(list[i]));
+  }
+}
+
+void check_sample_size(const json& in, const json& expected, Comparison& comparison) {
+  std::vector<ClientId> available;
+  for (std::size_t k = 0; k < in.at("available").get<std::size_t>(); ++k)
+    available.emplace_back(std::to_string(k));
+  const FractionOfClients some{.fraction = in.at("fraction").get<double>(),
+                               .minimum = in.at("min_clients").get<std::size_t>()};
+  comparison(static_cast<double>(select_clients(some, available, 1, 1).size()),
+             number(expected.at("sample_size")));
+}
+
+template <class Scalar>
+void check(const std::string& function, const json& in, const json& expected, Comparison& c) {
+  const auto malicious = in.value("num_malicious", std::size_t{0});
+  const auto krum = [&] {
+    const auto keep = in.value("num_to_keep", std::size_t{0});
+    if (keep <= 1) return check_rule<Scalar>(Krum{.malicious = malicious}, in, expected, c);
+    check_rule<Scalar>(MultiKrum{.malicious = malicious, .keep = keep}, in, expected, c);
+  };
+  const auto bulyan = [&](Bulyan::Selection selection) {
+    check_rule<Scalar>(Bulyan{.malicious = malicious, .selection = selection}, in, expected, c);
+  };
+  const std::map<std::string, std::function<void()>> functions{
+      {"fedavg", [&] { check_rule<Scalar>(WeightedMean{}, in, expected, c); }},
+      {"fedavg_message", [&] { check_rule<Scalar>(WeightedMean{}, in, expected, c); }},
+      {"median", [&] { check_rule<Scalar>(Median{}, in, expected, c); }},
+      {"trimmed_mean",
+       [&] { check_rule<Scalar>(TrimmedMean{.trim = in.at("beta").get<double>()}, in, expected, c); }},
+      {"krum", krum},
+      {"krum_message", krum},
+      {"multikrum", krum},
+      {"multikrum_message", krum},
+      {"bulyan_iterative_krum", [&] { bulyan(Bulyan::Selection::iterative_krum); }},
+      {"bulyan_oneshot_multikrum", [&] { bulyan(Bulyan::Selection::multi_krum); }},
+      {"mean_of_n_closest",
+       [&] {
+         const auto reference = parameters<Scalar>(in.at("reference"));
+         auto mean = aggregate(MeanOfClosest{.count = in.at("beta").get<std::size_t>(),
+                                             .centre = MeanOfClosest::Centre::global_model},
+                               updates(in.at("clients"), &reference));
+         mean.flat() += reference.flat();
+         compare(mean, expected.at("layers"), c);
+       }},
+      {"qfedavg", [&] { check_qfedavg<Scalar>(in, expected, c); }},
+      {"qffl_step",
+       [&] {
+         // The last step of q-FedAvg: the mean of delta / h, weighted by h.
+         auto result = parameters<double>(in.at("parameters"));
+         auto sum = WeightedMean{}.begin<double>(result.layout());
+         for (std::size_t k = 0; k < in.at("hs").size(); ++k) {
+           const double h = number(in.at("hs")[k]);
+           Update<double> update{parameters<double>(in.at("deltas")[k]), h};
+           update.values.flat() /= -h;
+           sum.add(std::move(update));
+         }
+         const QFedAvg strategy;
+         auto state = strategy.init<double>(result.layout());
+         strategy.apply(state, result, sum.finish());
+         compare(result, expected.at("layers"), c);
+       }},
+      {"fedadam", [&] { check_adaptive<FedAdam>(in, expected, c); }},
+      {"fedyogi", [&] { check_adaptive<FedYogi>(in, expected, c); }},
+      {"fedadagrad", [&] { check_adaptive<FedAdagrad>(in, expected, c); }},
+      {"fedavgm",
+       [&] {
+         FedAvgM strategy{.server_momentum = 0};
+         strategy.server_momentum = in.at("params").value("server_momentum", strategy.server_momentum);
+         strategy.server_learning_rate =
+             in.at("params").value("server_learning_rate", strategy.server_learning_rate);
+         check_rounds(strategy, in, expected, c);
+       }},
+      {"l2_norm", [&] { c(norm(parameters<Scalar>(in.at("layers"))), number(expected.at("value"))); }},
+      {"clip_l2", [&] { check_clipping<Scalar>(in, expected, c); }},
+      {"clip_model_update", [&] { check_clipping<Scalar>(in, expected, c); }},
+      {"metrics_weighted_avg", [&] { check_metrics(in, expected, c); }},
+      {"sample_size", [&] { check_sample_size(in, expected, c); }},
+  };
+  const auto found = functions.find(function);
+  if (found == functions.end()) throw std::runtime_error("unknown function " + function);
+  found->second();
+}
+
+/// Whether any array of the inputs is of single precision.
+bool is_float(const json& inputs) {
+  return inputs.dump().find("\"float32\"") != std::string::npos;
+}
+
+bool run(const json& one) {
+  const auto id = one.at("id").get<std::string>();
+  const json& expected = one.at("expected");
+  const bool refuses = expected.contains("error") || expected.contains("skipped");
+  Comparison comparison;
+  const json tolerance = one.value("tolerance", json::object());
+  if (tolerance.is_object()) {
+    comparison.rtol = tolerance.value("rtol", 0.0);
+    comparison.atol = tolerance.value("atol", 0.0);
+  }
+  std::string why;
+  try {
+    const auto function = one.at("function").get<std::string>();
+    if (is_float(one.at("inputs"))) {
+      check<float>(function, one.at("inputs"), expected, comparison);
+    } else {
+      check<double>(function, one.at("inputs"), expected, comparison);
+    }
+    if (refuses) {
+      comparison.good = false;
+      why = ": should have been refused";
+    }
+  } catch (const Error& e) {
+    if (!refuses) comparison.good = false;
+    why = std::string(": ") + e.what();
+  } catch (const std::exception& e) {
+    comparison.good = false;
+    why = std::string(": ") + e.what();
+  }
+  std::printf("%s %s, largest difference %.3g%s\n", comparison.good ? "pass" : "FAIL", id.c_str(),
+              comparison.largest, why.c_str());
+  return comparison.good;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc != 2) {
+    std::fprintf(stderr, "usage: conformance CASES.json\n");
+    return 2;
+  }
+  try {
+    std::ifstream file(argv[1]);
+    if (!file) throw std::runtime_error(std::string("cannot open ") + argv[1]);
+    std::size_t passed = 0, failed = 0;
+    const json all = json::parse(file);
+    for (const json& one : all.at("cases")) ++(run(one) ? passed : failed);
+    std::printf("%zu passed, %zu failed\n", passed, failed);
+    return failed == 0 ? 0 : 1;
+  } catch (const std::exception& e) {
+    std::fprintf(stderr, "conformance: %s\n", e.what());
+    return 2;
+  }
+}

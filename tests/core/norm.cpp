@@ -1,0 +1,23 @@
+#include "healthai/core/norm.hpp"
+
+#include <doctest/doctest.h>
+#include <cmath>
+#include <vector>
+
+using namespace healthai;
+
+TEST_CASE_TEMPLATE("norm: of all tensors together; clipping leaves what is short enough", Scalar, float,
+                   double) {
+  Parameters<Scalar> p(Layout{{"a", {1}}, {"b", {}}}, std::vector<Scalar>{3, -4});
+  CHECK(norm(p) == 5);
+  CHECK(clip_to_norm(p, 5) == 5);
+  CHECK(p.data()[0] == 3);
+  CHECK(clip_to_norm(p, 1) == 5);
+  CHECK(p.data()[0] == doctest::Approx(0.6));
+  CHECK(p.data()[1] == doctest::Approx(-0.8));
+  CHECK(clip_to_norm(p, 0) == doctest::Approx(1));
+  CHECK(norm(p) == 0);
+  CHECK(clip_to_norm(p, 0) == 0);
+  Parameters<double> large(Layout{{"a", {2}}}, std::vector<double>{3e200, 4e200});
+  CHECK(norm(large) == doctest::Approx(5e200));
+}
