@@ -26,6 +26,7 @@ struct BasicFedAvgM {
   static constexpr std::string_view name = "FedAvgM";
   static constexpr bool accepts_partial_work = false;
 
+  /// What it remembers: v.
   template <class Scalar>
   struct State {
     Parameters<Scalar> velocity{};

@@ -34,6 +34,7 @@ struct BasicFedDyn {
   static constexpr std::string_view name = "FedDyn";
   static constexpr bool accepts_partial_work = true;
 
+  /// What it remembers: the mean of the clients' gradients.
   template <class Scalar>
   struct State {
     detail::MemoryMean<Scalar> gradient{};  ///< h

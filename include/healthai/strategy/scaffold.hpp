@@ -37,6 +37,7 @@ struct BasicScaffold {
   static constexpr bool accepts_partial_work = true;
   static constexpr std::array extra_vectors{ExtraVector{client_memory::control_variate, true}};
 
+  /// What it remembers: the mean of the clients' control variates.
   template <class Scalar>
   struct State {
     detail::MemoryMean<Scalar> control{};  ///< c
