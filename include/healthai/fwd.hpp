@@ -45,6 +45,15 @@ class TaskHandlers;
 // aggregation, strategy
 struct WeightedMean;
 struct ReproducibleMean;
+struct Bulyan;
+struct CenteredClipping;
+struct GeometricMedian;
+struct Krum;
+struct MeanOfClosest;
+struct Median;
+struct MultiKrum;
+struct NormBoundedMean;
+struct TrimmedMean;
 template <class Scalar>
 struct Update;
 template <class Scalar>

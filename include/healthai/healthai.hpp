@@ -6,8 +6,16 @@
 /// (sockets, JSON, plots, direct solvers) has a header of its own.
 
 // IWYU pragma: begin_exports
+#include "healthai/aggregation/bulyan.hpp"
+#include "healthai/aggregation/centered_clipping.hpp"
 #include "healthai/aggregation/concept.hpp"
+#include "healthai/aggregation/geometric_median.hpp"
+#include "healthai/aggregation/krum.hpp"
+#include "healthai/aggregation/mean_of_closest.hpp"
+#include "healthai/aggregation/median.hpp"
+#include "healthai/aggregation/norm_bounded_mean.hpp"
 #include "healthai/aggregation/reproducible_mean.hpp"
+#include "healthai/aggregation/trimmed_mean.hpp"
 #include "healthai/aggregation/weighted_mean.hpp"
 #include "healthai/client/concept.hpp"
 #include "healthai/client/control_variates.hpp"
@@ -26,6 +34,7 @@
 #include "healthai/core/layout.hpp"
 #include "healthai/core/local_objective.hpp"
 #include "healthai/core/metrics.hpp"
+#include "healthai/core/norm.hpp"
 #include "healthai/core/number_text.hpp"
 #include "healthai/core/parameters.hpp"
 #include "healthai/core/partial_aggregate.hpp"

@@ -111,7 +111,8 @@ void check_rule(const Rule& rule, const json& in, const json& expected, Comparis
       if (chosen != expected.at("selected")) comparison.good = false;
     }
   }
-  compare(aggregate(rule, std::move(all)), expected.at("layers"), comparison);
+  const auto result = aggregate(rule, std::move(all));
+  compare(result, expected.at("layers"), comparison);
 }
 
 template <class StrategyType>
