@@ -38,6 +38,7 @@ template <class Scalar>
 struct Evaluate;
 
 // client
+struct DittoTraining;
 struct LocalTraining;
 class TaskHandlers;
 
@@ -46,12 +47,38 @@ struct WeightedMean;
 struct ReproducibleMean;
 template <class Scalar>
 struct Update;
+template <class Scalar>
+struct RoundAggregate;
+template <class Aggregator>
+struct BasicFedAdagrad;
+template <class Aggregator>
+struct BasicFedAdam;
 template <class Aggregator>
 struct BasicFedAvg;
 template <class Aggregator>
+struct BasicFedAvgM;
+template <class Aggregator>
+struct BasicFedDyn;
+template <class Aggregator>
+struct BasicFedNova;
+template <class Aggregator>
 struct BasicFedProx;
+template <class Aggregator>
+struct BasicFedYogi;
+template <class Aggregator>
+struct BasicQFedAvg;
+template <class Aggregator>
+struct BasicScaffold;
+using FedAdagrad = BasicFedAdagrad<WeightedMean>;
+using FedAdam = BasicFedAdam<WeightedMean>;
 using FedAvg = BasicFedAvg<WeightedMean>;
+using FedAvgM = BasicFedAvgM<WeightedMean>;
+using FedDyn = BasicFedDyn<WeightedMean>;
+using FedNova = BasicFedNova<WeightedMean>;
 using FedProx = BasicFedProx<WeightedMean>;
+using FedYogi = BasicFedYogi<WeightedMean>;
+using QFedAvg = BasicQFedAvg<WeightedMean>;
+using Scaffold = BasicScaffold<WeightedMean>;
 
 // transport
 class InProcess;

@@ -155,3 +155,46 @@ TEST_CASE("another model's parameters and impossible settings are refused") {
   LocalTrainer idle(empty);
   CHECK_THROWS_AS(static_cast<void>(idle.train(request_at<double>({1.0}), {})), Error);
 }
+
+TEST_CASE("effective steps are the closed forms of Wang et al. 2020, section 4") {
+  const Quadratic<double> model{{2.0}, {1.0}, 8};
+  const double r = 0.1;
+  const auto effective = [&](double momentum, double mu, std::uint64_t steps) {
+    LocalTrainer trainer(model, {.learning_rate = r, .momentum = momentum, .local_steps = steps});
+    LocalObjective<double> objective;
+    objective.proximal_mu = mu;
+    const auto reply = trainer.train(request_at<double>({4.0}, objective), {});
+    CHECK(reply.learning_rate == r);
+    return reply.effective_steps;
+  };
+  for (const std::uint64_t steps : {1U, 2U, 9U}) {
+    const auto s = static_cast<double>(steps);
+    CHECK(effective(0, 0, steps) == s);
+    const double m = 0.9;
+    CHECK(effective(m, 0, steps) ==
+          doctest::Approx((s - m * (1 - std::pow(m, s)) / (1 - m)) / (1 - m)).epsilon(1e-13));
+    const double mu = 0.7;
+    CHECK(effective(0, mu, steps) ==
+          doctest::Approx((1 - std::pow(1 - r * mu, s)) / (r * mu)).epsilon(1e-13));
+  }
+  // Both at once, in two steps: a_1 = (1 - r mu) + m for the first gradient, a_2 = 1 for the second.
+  CHECK(effective(0.9, 0.7, 2) == doctest::Approx(1 - r * 0.7 + 0.9 + 1).epsilon(1e-14));
+}
+
+TEST_CASE("with a constant gradient the update is -rate * effective steps * gradient") {
+  RowRecorder model;  // its gradient is 1 everywhere
+  LocalTrainer trainer(model, {.learning_rate = 0.25, .momentum = 0.5, .local_steps = 6});
+  LocalObjective<double> objective;
+  objective.proximal_mu = 0.3;
+  const auto reply = trainer.train(request_at<double>({0.0}, objective), {});
+  CHECK(reply.update.data()[0] == doctest::Approx(-0.25 * reply.effective_steps).epsilon(1e-14));
+}
+
+TEST_CASE("the loss before training is that of all rows at the global parameters, when asked for") {
+  const Quadratic<double> model{{2.0}, {1.0}, 8};
+  LocalTrainer trainer(model, {.learning_rate = 0.1, .batch_size = 3, .local_steps = 5});
+  LocalObjective<double> objective;
+  CHECK_FALSE(trainer.train(request_at<double>({4.0}, objective), {}).initial_loss);
+  objective.initial_loss = true;
+  CHECK(trainer.train(request_at<double>({4.0}, objective), {}).initial_loss == 9.0);
+}

@@ -12,13 +12,19 @@ TEST_CASE("an objective needs exactly the parts that are set") {
   CHECK(objective.needs() == ObjectiveParts{.proximal = true, .local_steps = true});
   objective.linear_correction = Parameters<double>(Layout{{"w", {1}}});
   objective.learning_rate = 0.5;
-  CHECK(objective.needs() == ObjectiveParts::all());
+  objective.initial_loss = true;
+  CHECK(objective.needs() == ObjectiveParts::memoryless());
+  objective.control_variates = true;
+  CHECK(objective.needs().control_variates);
+  CHECK_FALSE(objective.needs().dynamic_regularisation);
 }
 
 TEST_CASE("what is missing is named") {
   CHECK(ObjectiveParts{.proximal = true}.missing({}).empty());
-  CHECK(ObjectiveParts{}.missing(ObjectiveParts::all()) ==
-        "proximal mu, linear correction, local steps, learning rate");
+  CHECK(ObjectiveParts{}.missing(ObjectiveParts::memoryless()) ==
+        "proximal mu, linear correction, local steps, learning rate, initial loss");
+  CHECK(ObjectiveParts::memoryless().missing({.control_variates = true, .dynamic_regularisation = true}) ==
+        "control variates, dynamic regularisation");
   CHECK(ObjectiveParts{.linear_correction = true}.missing({.proximal = true, .linear_correction = true}) ==
         "proximal mu");
 }

@@ -38,3 +38,28 @@ TEST_CASE("task names carry the scalar") {
   CHECK(Train<float>::name != Train<double>::name);
   CHECK(Evaluate<float>::name != Train<float>::name);
 }
+
+TEST_CASE("extra vectors and numbers follow the update into the summand") {
+  const Layout layout{{"w", {2}}};
+  TrainReply<double> reply;
+  reply.update = Parameters<double>(layout);
+  reply.num_examples = 7;
+  reply.extra.push_back({"control_variate", false, Parameters<double>(layout)});
+  reply.extra_scalars.push_back({"visits", 3});
+  const double* buffer = reply.extra[0].values.data();
+  CHECK(Train<double>::bytes(reply) == 4 * sizeof(double));
+  const Summand<double> sum = Train<double>::summand(std::move(reply));
+  REQUIRE(sum.vectors.size() == 2);
+  CHECK(sum.vectors[1].name == "control_variate");
+  CHECK_FALSE(sum.vectors[1].weighted);
+  CHECK(sum.vectors[1].values.data() == buffer);
+  CHECK(sum.scalars.back() == SummandScalar{"visits", 3});
+}
+
+TEST_CASE("gradients accumulate as often as there are steps, unless the client knows better") {
+  TrainReply<float> reply;
+  reply.local_steps = 4;
+  CHECK(reply.accumulation() == 4);
+  reply.effective_steps = 6.5;
+  CHECK(reply.accumulation() == 6.5);
+}

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "../quadratic.hpp"
+#include "healthai/aggregation/reproducible_mean.hpp"
 #include "healthai/client/local_trainer.hpp"
 #include "healthai/server/federation.hpp"
 #include "healthai/transport/in_process.hpp"
@@ -34,6 +35,24 @@ TEST_CASE("a rate that cannot be is refused") {
     CHECK_THROWS_AS(FedAvg{.server_learning_rate = rate}.validate(), Error);
   }
   CHECK(FedAvg{.server_learning_rate = 1e-9}.describe() != FedAvg{.server_learning_rate = 1e-10}.describe());
+}
+
+TEST_CASE("a rule that describes itself is named, and one that validates itself is asked") {
+  struct Careful : WeightedMean {
+    double setting = 3;
+    [[nodiscard]] std::string describe() const { return "Careful(" + number_text(setting) + ")"; }
+    void validate() const {
+      if (setting < 0) throw Error(error::invalid_argument, "Careful: setting must be >= 0");
+    }
+  };
+  CHECK(FedAvg{}.describe() == "FedAvg(server_learning_rate=1)");
+  const BasicFedAvg<Careful> good{};
+  CHECK(good.describe() == "FedAvg(server_learning_rate=1,aggregator=Careful(3))");
+  CHECK_NOTHROW(good.validate());
+  BasicFedAvg<Careful> bad{};
+  bad.aggregator.setting = -1;
+  CHECK_THROWS_AS(bad.validate(), Error);
+  CHECK(BasicFedAvg<ReproducibleMean>{}.describe().find("ReproducibleMean") != std::string::npos);
 }
 
 TEST_CASE("FedAvg with several local steps reaches its own fixed point, not the pooled optimum") {

@@ -236,6 +236,9 @@ struct ReproducibleMean {
     return State<Scalar>(layout, std::move(spare));
   }
 
+  /// Tells a checkpoint that it is not of WeightedMean.
+  [[nodiscard]] static std::string describe() { return "ReproducibleMean"; }
+
   friend bool operator==(const ReproducibleMean&, const ReproducibleMean&) = default;
 };
 

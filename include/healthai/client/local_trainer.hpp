@@ -37,6 +37,10 @@ struct LocalTraining {
 /// eq. 2). Rows are shuffled anew each epoch from the stream (seed, local_batches, round, client); the last batch of an
 /// epoch may be smaller. With all rows in one batch nothing is shuffled. When asked to stop it hands in what it has.
 ///
+/// `effective_steps` of a reply is what the same recurrence gives for a constant gradient of 1: with S steps of rate r it is S
+/// for plain descent, (S - m (1 - m^S) / (1 - m)) / (1 - m) with momentum m, (1 - (1 - r mu)^S) / (r mu) with a proximal
+/// term. Weight decay counts as part of the loss.
+///
 /// The metric `loss` of a reply is the mean of f over the batches seen, each at the parameters it was computed at: with one
 /// full-batch step it is the loss of the global parameters.
 template <Model M>
@@ -58,7 +62,7 @@ class LocalTrainer {
     require(!training.local_steps || *training.local_steps > 0, "local_steps must be at least 1");
   }
 
-  [[nodiscard]] static constexpr ObjectiveParts honours() noexcept { return ObjectiveParts::all(); }
+  [[nodiscard]] static constexpr ObjectiveParts honours() noexcept { return ObjectiveParts::memoryless(); }
   [[nodiscard]] const M& model() const noexcept { return model_; }
 
   /// \throws Error (`layout_mismatch`) when the request's parameters are of another model.
@@ -87,8 +91,12 @@ class LocalTrainer {
     if (!(gradient.layout() == global.layout())) gradient = Parameters<Scalar>(global.layout());
     Parameters<Scalar> velocity;
     if (training_.momentum != 0) velocity = Parameters<Scalar>(global.layout());
+    if (objective.initial_loss) reply.initial_loss = static_cast<double>(model_.loss(local, {}, gradient));
     double loss_sum = 0;
     double loss_rows = 0;
+    // Where a constant gradient of 1 leads, in units of minus the rate, and the velocity there.
+    double way = 0;
+    double speed = 0;
     for (; reply.local_steps < steps; ++reply.local_steps) {
       if (stop.stop_requested()) {
         reply.partial = true;
@@ -100,10 +108,14 @@ class LocalTrainer {
       loss_sum += count * static_cast<double>(model_.loss(local, chosen, gradient));
       loss_rows += count;
       step(local, global, objective, rate, gradient, velocity);
+      speed = training_.momentum * speed + 1 - objective.proximal_mu * static_cast<double>(rate) * way;
+      way += speed;
     }
     local.flat() -= global.flat();
     reply.update = std::move(local);
     reply.num_examples = static_cast<double>(rows);
+    reply.effective_steps = way;
+    reply.learning_rate = static_cast<double>(rate);
     if (loss_rows > 0)
       reply.metrics.add("loss", loss_sum * static_cast<double>(rows) / loss_rows, reply.num_examples);
     return reply;

@@ -161,10 +161,21 @@ class TaskHandlers {
     offer<Train<Scalar>>([client](const TrainRequest<Scalar>& request, std::stop_token stop) {
       const std::string missing = honoured_parts(*client).missing(request->objective.needs());
       if (!missing.empty()) {
+        const ObjectiveParts needs = request->objective.needs();
+        const ObjectiveParts has = honoured_parts(*client);
+        std::string fix;
+        if (needs.control_variates && !has.control_variates) {
+          fix = "wrap the client, which must honour a linear correction: ControlVariates{client}";
+        } else if (needs.dynamic_regularisation && !has.dynamic_regularisation) {
+          fix =
+              "wrap the client, which must honour the proximal term and a linear correction: "
+              "DynamicRegularisation{client}";
+        } else {
+          fix = "teach its training code that part of the objective";
+        }
         throw Error(error::refused,
                     "client " + request.client.str() + " does not honour: " + missing +
-                        ". Its class says so in honours(); use a strategy that needs less, or teach "
-                        "its training code that part of the objective");
+                        ". Its class says so in honours(); use a strategy that needs less, or " + fix);
       }
       return client->train(request, std::move(stop));
     });

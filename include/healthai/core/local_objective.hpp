@@ -10,12 +10,19 @@ namespace healthai {
 
 /// The parts of a LocalObjective, as a set: what a request needs, or what a client honours.
 struct ObjectiveParts {
-  bool proximal = false;           ///< the proximal term
-  bool linear_correction = false;  ///< the linear correction
-  bool local_steps = false;        ///< a prescribed number of local steps
-  bool learning_rate = false;      ///< a prescribed learning rate
+  bool proximal = false;                ///< the proximal term
+  bool linear_correction = false;       ///< the linear correction
+  bool local_steps = false;             ///< a prescribed number of local steps
+  bool learning_rate = false;           ///< a prescribed learning rate
+  bool initial_loss = false;            ///< the loss at the global parameters is reported
+  bool control_variates = false;        ///< control variates, which a client remembers from round to round
+  bool dynamic_regularisation = false;  ///< dynamic regularisation, with a memory of its own too
 
-  [[nodiscard]] static constexpr ObjectiveParts all() noexcept { return {true, true, true, true}; }
+  /// What training code without a memory can honour: every part but control variates and dynamic regularisation, which
+  /// the wrappers ControlVariates and DynamicRegularisation add.
+  [[nodiscard]] static constexpr ObjectiveParts memoryless() noexcept {
+    return {true, true, true, true, true, false, false};
+  }
   friend constexpr bool operator==(const ObjectiveParts&, const ObjectiveParts&) = default;
 
   /// The names of the parts in `needed` that this set lacks; empty when it has them all.
@@ -28,12 +35,16 @@ struct ObjectiveParts {
     check(needed.linear_correction, linear_correction, "linear correction");
     check(needed.local_steps, local_steps, "local steps");
     check(needed.learning_rate, learning_rate, "learning rate");
+    check(needed.initial_loss, initial_loss, "initial loss");
+    check(needed.control_variates, control_variates, "control variates");
+    check(needed.dynamic_regularisation, dynamic_regularisation, "dynamic regularisation");
     return names;
   }
 
   template <class Archive>
   void serialize(Archive& archive, unsigned /*version*/) {
-    archive& proximal& linear_correction& local_steps& learning_rate;
+    archive& proximal& linear_correction& local_steps& learning_rate& initial_loss& control_variates&
+        dynamic_regularisation;
   }
 };
 
@@ -49,15 +60,28 @@ struct LocalObjective {
   std::optional<Parameters<Scalar>> linear_correction{};  ///< of the model's layout
   std::optional<std::uint64_t> local_steps{};  ///< gradient steps; the client's own choice when not set
   std::optional<double> learning_rate{};       ///< > 0; the client's own choice when not set
+  /// Asks for the mean loss over all of the client's rows at w_g, before training (`TrainReply::initial_loss`).
+  bool initial_loss = false;
+  /// SCAFFOLD: `linear_correction` is the server's control variate c. The client corrects with c - c_i, c_i being its own,
+  /// and returns the change of c_i as the extra vector `control_variate`: see ControlVariates.
+  bool control_variates = false;
+  /// FedDyn: the client subtracts the gradient that it remembers: see DynamicRegularisation.
+  bool dynamic_regularisation = false;
 
   [[nodiscard]] ObjectiveParts needs() const noexcept {
-    return {proximal_mu != 0, linear_correction.has_value(), local_steps.has_value(),
-            learning_rate.has_value()};
+    return {.proximal = proximal_mu != 0,
+            .linear_correction = linear_correction.has_value(),
+            .local_steps = local_steps.has_value(),
+            .learning_rate = learning_rate.has_value(),
+            .initial_loss = initial_loss,
+            .control_variates = control_variates,
+            .dynamic_regularisation = dynamic_regularisation};
   }
 
   template <class Archive>
   void serialize(Archive& archive, unsigned /*version*/) {
-    archive& proximal_mu& linear_correction& local_steps& learning_rate;
+    archive& proximal_mu& linear_correction& local_steps& learning_rate& initial_loss& control_variates&
+        dynamic_regularisation;
   }
 };
 

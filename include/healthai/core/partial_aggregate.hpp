@@ -8,7 +8,8 @@
 
 namespace healthai {
 
-/// What is known of a round so far: the state of an aggregator for each vector of the Summand, the summed numbers, and
+/// What is known of a round so far: the state of an aggregator for each vector of the Summand (a vector that is not
+/// `weighted` enters with weight 1, whatever the Summand's), the summed numbers, and
 /// who is in it. A federation makes one by folding replies; a relay, an MPI rank or secure aggregation hands over one that
 /// stands for many clients, so that nothing is rounded twice and quorums count clients, not messages.
 template <class Aggregator, class Scalar>

@@ -2,11 +2,13 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 #include "healthai/core/local_objective.hpp"
 #include "healthai/core/metrics.hpp"
@@ -52,9 +54,27 @@ struct TrainReply {
   std::uint64_t local_steps = 0;  ///< gradient steps taken
   bool partial = false;           ///< stopped before the work asked for was done
 
+  // What only some strategies ask for.
+
+  /// How strongly gradients accumulate in the update: ||a||_1 where update = -learning_rate * sum over t of a_t g_t (Wang,
+  /// Liu, Liang, Joshi, Poor: Tackling the Objective Inconsistency Problem in Heterogeneous Federated Optimization, 2020,
+  /// eq. 4). For plain gradient descent it is `local_steps`, which is what 0 stands for; momentum makes it larger, a
+  /// proximal term smaller.
+  double effective_steps = 0;
+  double learning_rate = 0;                    ///< of the local steps; 0 if there is no such number
+  std::optional<double> initial_loss{};        ///< mean loss over all rows at the global parameters
+  std::vector<SummandVector<Scalar>> extra{};  ///< further vectors that the strategy asked for, by name
+  std::vector<SummandScalar> extra_scalars{};  ///< further numbers, summed as they are
+
+  /// `effective_steps`, or `local_steps` where that is not set.
+  [[nodiscard]] double accumulation() const noexcept {
+    return effective_steps != 0 ? effective_steps : static_cast<double>(local_steps);
+  }
+
   template <class Archive>
   void serialize(Archive& archive, unsigned /*version*/) {
     archive& update& num_examples& metrics& local_steps& partial;
+    archive& effective_steps& learning_rate& initial_loss& extra& extra_scalars;
   }
 };
 
@@ -66,24 +86,32 @@ struct Train {
   using Reply = TrainReply<Scalar>;
   static constexpr std::string_view name = std::is_same_v<Scalar, float> ? "train.f32" : "train.f64";
 
-  /// Weight: num_examples. Vectors: `update` (weighted). Numbers: `local_steps`, and each metric's numerator and
-  /// denominator as `metric/NAME/n` and `metric/NAME/d`.
+  /// Weight: num_examples. Vectors: `update` (weighted), then the extra ones. Numbers: `local_steps`, each metric's
+  /// numerator and denominator as `metric/NAME/n` and `metric/NAME/d`, then the extra ones.
   [[nodiscard]] static Summand<Scalar> summand(Reply reply) {
     Summand<Scalar> sum;
     sum.weight = reply.num_examples;
+    sum.vectors.reserve(1 + reply.extra.size());
     sum.vectors.push_back({"update", true, std::move(reply.update)});
+    for (SummandVector<Scalar>& vector : reply.extra) sum.vectors.push_back(std::move(vector));
     sum.scalars.push_back({"local_steps", static_cast<double>(reply.local_steps)});
     for (const Metric& metric : reply.metrics) {
       sum.scalars.push_back({"metric/" + metric.name + "/n", metric.numerator});
       sum.scalars.push_back({"metric/" + metric.name + "/d", metric.denominator});
     }
+    for (SummandScalar& scalar : reply.extra_scalars) sum.scalars.push_back(std::move(scalar));
     return sum;
   }
   /// Bytes of parameters that a broadcast or a reply carries, for reports and for bounding memory.
   [[nodiscard]] static std::size_t bytes(const Broadcast& broadcast) noexcept {
-    return broadcast.parameters.size_bytes();
+    const auto& correction = broadcast.objective.linear_correction;
+    return broadcast.parameters.size_bytes() + (correction ? correction->size_bytes() : 0);
   }
-  [[nodiscard]] static std::size_t bytes(const Reply& reply) noexcept { return reply.update.size_bytes(); }
+  [[nodiscard]] static std::size_t bytes(const Reply& reply) noexcept {
+    std::size_t sum = reply.update.size_bytes();
+    for (const SummandVector<Scalar>& vector : reply.extra) sum += vector.values.size_bytes();
+    return sum;
+  }
 };
 
 /// What every client of an evaluation gets.

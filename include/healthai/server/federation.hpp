@@ -24,6 +24,7 @@
 #include "healthai/core/random.hpp"
 #include "healthai/core/training.hpp"
 #include "healthai/server/checkpoint.hpp"
+#include "healthai/server/detail/check_reply.hpp"
 #include "healthai/server/detail/fold.hpp"
 #include "healthai/server/detail/gather.hpp"
 #include "healthai/server/observer.hpp"
@@ -66,6 +67,11 @@ class Federation {
       shows_replies || AdditiveAggregator<Aggregator, Scalar>,
       "healthai: this transport can sum updates and cannot show them, and this aggregator needs to see each "
       "one. Use an additive aggregator such as WeightedMean, or a transport that shows replies");
+  static_assert(
+      shows_replies || !RescalesReplies<StrategyType, Scalar>,
+      "healthai: this transport can sum updates and cannot show them, and this strategy rescales each reply "
+      "before it is summed (it has a member contribution). Use a strategy without one, such as FedAvg, "
+      "FedProx or Scaffold, or a transport that shows replies");
 
  public:
   using State = typename StrategyType::template State<Scalar>;
@@ -248,18 +254,17 @@ class Federation {
       const Layout& layout = current_.parameters.layout();
       const bool notes_losses = std::holds_alternative<PowerOfChoice>(options_.selection);
       ClientLosses losses;
-      detail::Fold<Aggregator, Scalar> fold(strategy_.aggregator, layout, std::move(spare_));
+      detail::Fold<StrategyType, Scalar> fold(strategy_, layout, std::move(spare_));
       auto failures = detail::gather<Train<Scalar>>(
           *transport_, report.selected, std::move(broadcast),
           {options_.deadline,
            StrategyType::accepts_partial_work ? options_.grace : std::chrono::milliseconds{0}},
           stop, [&](const ClientId& client, TrainReply<Scalar> reply) -> std::optional<Failure> {
-            auto wrong = detail::check_reply(client, reply, layout, StrategyType::accepts_partial_work);
-            if (wrong) return wrong;
-            if (const auto loss = notes_losses ? reply.metrics.find("loss") : std::nullopt) {
-              losses.emplace_back(client, *loss);
-            }
-            fold.add(client, std::move(reply));
+            auto wrong = detail::check_reply(client, reply, layout, StrategyType::accepts_partial_work,
+                                             extra_vectors_of<StrategyType>());
+            const auto loss = notes_losses ? reply.metrics.find("loss") : std::nullopt;
+            if (!wrong) wrong = fold.add(client, std::move(reply));
+            if (!wrong && loss) losses.emplace_back(client, *loss);
             return wrong;
           });
       if (!failures) return false;
@@ -267,7 +272,7 @@ class Federation {
       report.failures = std::move(*failures);
       report.participants = std::move(fold.contributors());
       report.metrics = std::move(fold.metrics());
-      report.num_examples = fold.weight();
+      report.num_examples = fold.num_examples();
       apply(report, [&fold] { return fold.finish(); });
     } else {
       PartialAggregate<Aggregator, Scalar> aggregate = transport_->template sum<Train<Scalar>>(
@@ -276,9 +281,25 @@ class Federation {
       report.participants = std::move(aggregate.contributors);
       report.metrics = metrics_of(aggregate.scalars);
       report.num_examples = aggregate.weight;
-      apply(report, [&aggregate] { return aggregate.states.front().finish(); });
+      apply(report, [&aggregate] { return finish(aggregate); });
     }
     return true;
+  }
+
+  [[nodiscard]] static RoundAggregate<Scalar> finish(PartialAggregate<Aggregator, Scalar>& aggregate) {
+    const std::size_t expected = 1 + extra_vectors_of<StrategyType>().size();
+    if (aggregate.states.size() != expected) {
+      throw Error(error::invalid_reply, "the transport summed " + std::to_string(aggregate.states.size()) +
+                                            " vectors, but the strategy " + std::string(StrategyType::name) +
+                                            " needs " + std::to_string(expected) +
+                                            ": the update and its extra vectors");
+    }
+    RoundAggregate<Scalar> round;
+    round.update = aggregate.states.front().finish();
+    for (std::size_t i = 1; i < expected; ++i) round.extra.push_back(aggregate.states[i].finish());
+    round.scalars = std::move(aggregate.scalars);
+    round.weight = aggregate.weight;
+    return round;
   }
 
   [[nodiscard]] LocalObjective<Scalar> objective(std::uint64_t round) const {
@@ -306,17 +327,24 @@ class Federation {
       return;
     }
     try {
-      Parameters<Scalar> update = finish_aggregate();
+      RoundAggregate<Scalar> round = finish_aggregate();
+      round.clients = report.participants.size();
+      round.population = transport_->clients().size();
       next_ = current_.parameters;
       State state = current_.state;
-      strategy_.apply(state, next_, update);
+      if constexpr (AppliesRound<StrategyType, Scalar>) {
+        strategy_.apply(state, next_, std::as_const(round));
+      } else {
+        strategy_.apply(state, next_, std::as_const(round.update));
+      }
       if (!all_finite<Scalar>(next_.span())) {
         throw Error(error::not_finite,
                     "the strategy's step makes parameters that are not finite; try a smaller rate");
       }
       report.update_norm = (next_.flat() - current_.parameters.flat()).template cast<double>().stableNorm();
       std::swap(current_.parameters, next_);
-      spare_ = std::move(update);
+      spare_ = std::move(round.extra);
+      spare_.insert(spare_.begin(), std::move(round.update));
       current_.state = std::move(state);
       current_.last_update_norm = report.update_norm;
       report.updated = true;
@@ -396,7 +424,7 @@ class Federation {
   Checkpoint<Scalar, StrategyType> current_{};
   Parameters<Scalar>
       next_{};  // memory kept between rounds: of a large model, fresh memory costs more than arithmetic
-  Parameters<Scalar> spare_{};
+  std::vector<Parameters<Scalar>> spare_{};
   std::uint64_t failed_rounds_ = 0;  // in a row
   bool started_ = false;
 };

@@ -1,14 +1,19 @@
 #pragma once
 
 #include <concepts>
+#include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <type_traits>
+#include <utility>
 
 #include "healthai/aggregation/concept.hpp"
 #include "healthai/core/local_objective.hpp"
 #include "healthai/core/parameters.hpp"
+#include "healthai/core/training.hpp"
+#include "healthai/strategy/round_aggregate.hpp"
 
 namespace healthai {
 
@@ -17,6 +22,28 @@ template <class Scalar>
 struct Stateless {
   template <class Archive>
   void serialize(Archive& /*archive*/, unsigned /*version*/) {}
+};
+
+/// A strategy whose next parameters follow from the aggregated update alone.
+template <class S, class Scalar>
+concept AppliesUpdate = requires(const S& strategy, typename S::template State<Scalar>& state,
+                                 Parameters<Scalar>& parameters, const Parameters<Scalar>& update) {
+  strategy.apply(state, parameters, update);
+};
+
+/// A strategy that looks at more of a round than the aggregated update: extra vectors, numbers, how many took part.
+template <class S, class Scalar>
+concept AppliesRound = requires(const S& strategy, typename S::template State<Scalar>& state,
+                                Parameters<Scalar>& parameters, const RoundAggregate<Scalar>& round) {
+  strategy.apply(state, parameters, round);
+};
+
+/// A strategy that rescales each reply before it is summed. Its `contribution(reply)` is in the place of `Train::summand`: the
+/// first vector is the update, after it come the extra vectors in their order. It may throw an Error, which rejects the reply.
+/// Since it needs to see each reply, such a strategy does not compile over a transport that can only sum.
+template <class S, class Scalar>
+concept RescalesReplies = requires(const S& strategy, TrainReply<Scalar> reply) {
+  { strategy.contribution(std::move(reply)) } -> std::same_as<Summand<Scalar>>;
 };
 
 /// What makes a federated algorithm out of rounds: what clients are told, and what becomes of the aggregate. A small value
@@ -30,14 +57,17 @@ struct Stateless {
 /// - `strategy.aggregator` is the rule that combines the clients' updates.
 /// - `strategy.template init<Scalar>(layout)` makes the state of a new run.
 /// - `strategy.configure(state, round)` is what the chosen clients of a round are told: one objective for all.
-/// - `strategy.apply(state, parameters, update)` turns the aggregated update into the next global parameters, in place.
-///   Called only for a round with enough usable replies, so that no replies means no change.
+/// - `strategy.apply(state, parameters, update)` turns the aggregated update into the next global parameters, in place; or
+///   `strategy.apply(state, parameters, round)`, with the whole RoundAggregate. Called only for a round with enough usable
+///   replies, so that no replies means no change.
 /// - `S::accepts_partial_work`: whether an update from a client that stopped early may be aggregated.
+/// - Optional: `static constexpr std::array<ExtraVector, N> S::extra_vectors`, the vectors that a reply must bring beside the
+///   update, and `strategy.contribution(reply)`, what one reply adds (see RescalesReplies).
 /// - Thread safety: none needed. Not required: virtual functions, or knowing how clients train.
 template <class S, class Scalar>
 concept Strategy = std::copy_constructible<S> &&
     requires(const S& strategy, typename S::template State<Scalar>& state, const Layout& layout,
-             std::uint64_t round, Parameters<Scalar>& parameters, const Parameters<Scalar>& update) {
+             std::uint64_t round) {
   { S::name } -> std::convertible_to<std::string_view>;
   { strategy.describe() } -> std::convertible_to<std::string>;
   { S::accepts_partial_work } -> std::convertible_to<bool>;
@@ -45,7 +75,17 @@ concept Strategy = std::copy_constructible<S> &&
   requires Aggregator<std::remove_cvref_t<decltype(strategy.aggregator)>, Scalar>;
   { strategy.template init<Scalar>(layout) } -> std::same_as<typename S::template State<Scalar>>;
   { strategy.configure(state, round) } -> std::same_as<LocalObjective<Scalar>>;
-  strategy.apply(state, parameters, update);
+  requires AppliesUpdate<S, Scalar> || AppliesRound<S, Scalar>;
 };
+
+/// The vectors that a strategy asks of clients beside the update.
+template <class S>
+[[nodiscard]] constexpr std::span<const ExtraVector> extra_vectors_of() noexcept {
+  if constexpr (requires { S::extra_vectors.size(); }) {
+    return S::extra_vectors;
+  } else {
+    return {};
+  }
+}
 
 }  // namespace healthai

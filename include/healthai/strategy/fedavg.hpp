@@ -5,9 +5,9 @@
 #include <string_view>
 
 #include "healthai/aggregation/weighted_mean.hpp"
-#include "healthai/core/finite.hpp"
 #include "healthai/core/number_text.hpp"
 #include "healthai/strategy/concept.hpp"
+#include "healthai/strategy/detail/hyperparameters.hpp"
 
 namespace healthai {
 
@@ -31,13 +31,12 @@ struct BasicFedAvg {
   using State = Stateless<Scalar>;
 
   [[nodiscard]] std::string describe() const {
-    return "FedAvg(server_learning_rate=" + number_text(server_learning_rate) + ")";
+    return "FedAvg(server_learning_rate=" + number_text(server_learning_rate) +
+           detail::aggregator_text(aggregator) + ")";
   }
   void validate() const {
-    if (!is_finite(server_learning_rate) || server_learning_rate <= 0) {
-      throw Error(error::invalid_argument, "FedAvg: server_learning_rate must be positive, but is " +
-                                               number_text(server_learning_rate));
-    }
+    detail::require_positive(name, "server_learning_rate", server_learning_rate);
+    detail::validate_aggregator(aggregator);
   }
   template <class Scalar>
   [[nodiscard]] State<Scalar> init(const Layout& /*layout*/) const {

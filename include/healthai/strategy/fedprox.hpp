@@ -4,6 +4,7 @@
 #include <string>
 #include <string_view>
 
+#include "healthai/strategy/detail/hyperparameters.hpp"
 #include "healthai/strategy/fedavg.hpp"
 
 namespace healthai {
@@ -26,12 +27,10 @@ struct BasicFedProx {
 
   [[nodiscard]] std::string describe() const {
     return "FedProx(mu=" + number_text(mu) + ",server_learning_rate=" + number_text(server_learning_rate) +
-           ")";
+           detail::aggregator_text(aggregator) + ")";
   }
   void validate() const {
-    if (!is_finite(mu) || mu < 0) {
-      throw Error(error::invalid_argument, "FedProx: mu must be >= 0, but is " + number_text(mu));
-    }
+    detail::require_hyperparameter(mu >= 0, name, "mu must be >= 0", mu);
     averaging().validate();
   }
   template <class Scalar>

@@ -5,6 +5,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -12,60 +13,25 @@
 #include "healthai/core/failure.hpp"
 #include "healthai/core/finite.hpp"
 #include "healthai/core/training.hpp"
+#include "healthai/strategy/concept.hpp"
 
 namespace healthai::detail {
 
-/// What is wrong with a training reply, if anything: nothing that this rejects may reach a model.
-template <class Scalar>
-[[nodiscard]] std::optional<Failure> check_reply(const ClientId& client, const TrainReply<Scalar>& reply,
-                                                 const Layout& layout, bool accepts_partial_work) {
-  const auto reject = [&client](ErrorId id, const std::string& what) {
-    return Failure{client, std::string(id.name()), "client " + client.str() + " " + what};
-  };
-  if (!(reply.update.layout() == layout)) {
-    return reject(error::layout_mismatch, "sent an update of the layout " + reply.update.layout().describe() +
-                                              "; expected " + layout.describe());
-  }
-  if (reply.partial && (!accepts_partial_work || reply.local_steps == 0)) {
-    return reject(error::partial_work, "stopped after " + std::to_string(reply.local_steps) +
-                                           " local steps; the strategy only takes finished work");
-  }
-  if (!is_finite(reply.num_examples) || reply.num_examples <= 0) {
-    return reject(error::invalid_reply,
-                  "says that it trained on " + std::to_string(reply.num_examples) + " rows");
-  }
-  if (!all_finite(reply.update.span())) {
-    return reject(error::not_finite,
-                  "sent an update that holds NaN or infinity; try a smaller learning rate there");
-  }
-  if (!reply.metrics.all_finite()) {
-    return reject(error::not_finite, "sent a metric that is NaN or infinite");
-  }
-  return std::nullopt;
-}
-
-/// Folds checked replies into an aggregator's state as they come. A few wait so that the aggregator can take them together,
-/// which is faster and gives the same bits.
+/// One vector of a round's replies on its way into an aggregator's state. A few wait so that the aggregator can take them
+/// together, which is faster and gives the same bits.
 template <class Aggregator, class Scalar>
-class Fold {
+class VectorFold {
  public:
   /// \param spare  memory that may become the result
-  Fold(const Aggregator& aggregator, const Layout& layout, Parameters<Scalar> spare)
+  VectorFold(const Aggregator& aggregator, const Layout& layout, Parameters<Scalar> spare)
       : state_(begin(aggregator, layout, std::move(spare))), batch_(batch_for(layout)) {}
 
-  void add(const ClientId& client, TrainReply<Scalar> reply) {
+  void add(Parameters<Scalar>&& values, double weight) {
     if (waiting_.size() >= batch_) flush();
-    contributors_.push_back(client);
-    weight_ += reply.num_examples;
-    metrics_ += reply.metrics;
-    waiting_.push_back({std::move(reply.update), reply.num_examples});
+    waiting_.push_back({std::move(values), weight});
   }
 
-  [[nodiscard]] std::vector<ClientId>& contributors() noexcept { return contributors_; }
-  [[nodiscard]] double weight() const noexcept { return weight_; }
-  [[nodiscard]] Metrics& metrics() noexcept { return metrics_; }
-
-  /// The aggregated update. \throws Error as the aggregator's `finish` does
+  /// The aggregated vector. \throws Error as the aggregator's `finish` does
   [[nodiscard]] Parameters<Scalar> finish() {
     // An aggregator that can take the last updates while it finishes reads them once and its sums not at all.
     if constexpr (requires { state_.finish(std::span<const Update<Scalar>>(waiting_)); }) {
@@ -105,9 +71,121 @@ class Fold {
   State state_;
   std::size_t batch_;
   std::vector<Update<Scalar>> waiting_;
+};
+
+/// Adds numbers to sums of the same names; a name that is new begins a sum.
+inline void add_scalars(std::vector<SummandScalar>& sums, std::vector<SummandScalar>&& scalars) {
+  if (sums.empty()) {
+    sums = std::move(scalars);
+    return;
+  }
+  for (std::size_t i = 0; i < scalars.size(); ++i) {
+    if (i < sums.size() &&
+        sums[i].name == scalars[i].name) {  // the rule: all clients send the same, in order
+      sums[i].value += scalars[i].value;
+      continue;
+    }
+    const auto same = std::find_if(sums.begin(), sums.end(),
+                                   [&](const SummandScalar& sum) { return sum.name == scalars[i].name; });
+    if (same != sums.end()) {
+      same->value += scalars[i].value;
+    } else {
+      sums.push_back(std::move(scalars[i]));
+    }
+  }
+}
+
+/// Folds checked replies as they come: every vector into an aggregator state of its own, the numbers into sums.
+template <class StrategyType, class Scalar>
+class Fold {
+  using Aggregator = std::remove_cvref_t<decltype(std::declval<const StrategyType&>().aggregator)>;
+
+ public:
+  /// \param spare  memory that may become the results; missing vectors are made
+  Fold(const StrategyType& strategy, const Layout& layout, std::vector<Parameters<Scalar>> spare)
+      : strategy_(&strategy) {
+    const std::size_t count = 1 + extra_vectors_of<StrategyType>().size();
+    spare.resize(count);
+    vectors_.reserve(count);
+    for (Parameters<Scalar>& memory : spare)
+      vectors_.emplace_back(strategy.aggregator, layout, std::move(memory));
+  }
+
+  /// \return why the reply cannot be used, if the strategy's `contribution` says so; nothing has been folded then.
+  [[nodiscard]] std::optional<Failure> add(const ClientId& client, TrainReply<Scalar> reply) {
+    const double rows = reply.num_examples;
+    const Metrics metrics = std::exchange(reply.metrics, keeps_metrics ? reply.metrics : Metrics());
+    Summand<Scalar> summand;
+    try {
+      summand = contribution(std::move(reply));
+    } catch (const Error& e) {
+      return Failure{client, std::string(e.id().name()),
+                     "the reply of client " + client.str() + " cannot be used: " + e.what()};
+    }
+    contributors_.push_back(client);
+    num_examples_ += rows;
+    metrics_ += metrics;
+    weight_ += summand.weight;
+    if constexpr (AppliesRound<StrategyType, Scalar>) add_scalars(scalars_, std::move(summand.scalars));
+    for (std::size_t i = 0; i < vectors_.size(); ++i) {
+      SummandVector<Scalar>& vector = summand.vectors[i];
+      vectors_[i].add(std::move(vector.values), vector.weighted ? summand.weight : 1.0);
+    }
+    return std::nullopt;
+  }
+
+  [[nodiscard]] std::vector<ClientId>& contributors() noexcept { return contributors_; }
+  [[nodiscard]] double num_examples() const noexcept { return num_examples_; }
+  [[nodiscard]] Metrics& metrics() noexcept { return metrics_; }
+
+  /// All but `clients` and `population`. \throws Error as the aggregator's `finish` does
+  [[nodiscard]] RoundAggregate<Scalar> finish() {
+    RoundAggregate<Scalar> round;
+    round.update = vectors_.front().finish();
+    for (std::size_t i = 1; i < vectors_.size(); ++i) round.extra.push_back(vectors_[i].finish());
+    round.scalars = std::move(scalars_);
+    round.weight = weight_;
+    return round;
+  }
+
+ private:
+  /// Whether anyone looks at metrics in a Summand: else there is no need to give them names there.
+  static constexpr bool keeps_metrics =
+      AppliesRound<StrategyType, Scalar> || RescalesReplies<StrategyType, Scalar>;
+
+  [[nodiscard]] Summand<Scalar> contribution(TrainReply<Scalar>&& reply) const {
+    if constexpr (RescalesReplies<StrategyType, Scalar>) {
+      Summand<Scalar> summand = strategy_->contribution(std::move(reply));
+      check(summand);  // the reply has been checked, not what was made of it
+      return summand;
+    } else {
+      return Train<Scalar>::summand(std::move(reply));
+    }
+  }
+  void check(const Summand<Scalar>& summand) const {
+    const std::string strategy(StrategyType::name);
+    if (summand.vectors.size() != vectors_.size() || !is_finite(summand.weight) || summand.weight < 0) {
+      throw Error(error::invalid_reply,
+                  "the strategy " + strategy + " made a contribution of it with the weight " +
+                      std::to_string(summand.weight) + " and " + std::to_string(summand.vectors.size()) +
+                      " vectors; the weight must be finite and not negative, and the vectors are the update "
+                      "and the extra ones");
+    }
+    for (const SummandVector<Scalar>& vector : summand.vectors) {
+      if (!all_finite<Scalar>(vector.values.span())) {
+        throw Error(error::overflow,
+                    "rescaled by the strategy " + strategy + ", it is too large for the parameters' type");
+      }
+    }
+  }
+
+  const StrategyType* strategy_;
+  std::vector<VectorFold<Aggregator, Scalar>> vectors_;
+  std::vector<SummandScalar> scalars_;
   std::vector<ClientId> contributors_;
   Metrics metrics_;
   double weight_ = 0;
+  double num_examples_ = 0;
 };
 
 }  // namespace healthai::detail

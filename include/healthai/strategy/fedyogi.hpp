@@ -1,0 +1,69 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "healthai/aggregation/weighted_mean.hpp"
+#include "healthai/core/number_text.hpp"
+#include "healthai/strategy/concept.hpp"
+#include "healthai/strategy/detail/adaptive_step.hpp"
+#include "healthai/strategy/detail/hyperparameters.hpp"
+
+namespace healthai {
+
+/// FedYogi (Reddi, Charles, Zaheer, Garrett, Rush, Konečný, Kumar, McMahan: Adaptive Federated
+/// Optimization, 2021, algorithm 2): as FedAdam, but the second moment moves by an
+/// amount that depends on the new square alone, so that it cannot jump. With u the aggregated update, and m = v = 0 at first,
+///
+///     m <- beta1 m + (1 - beta1) u;   v <- v - (1 - beta2) u^2 sign(v - u^2)
+///     w <- w + server_learning_rate m / (sqrt(v) + tau)
+///
+/// The paper starts v at tau^2; here it starts at 0, as implementations do. v stays >= 0.
+template <class AggregatorType = WeightedMean>
+struct BasicFedYogi {
+  double server_learning_rate = 0.01;  ///< > 0
+  double beta1 = 0.9;                  ///< in [0, 1)
+  double beta2 = 0.99;                 ///< in [0, 1)
+  double tau = 1e-3;                   ///< > 0; the degree of adaptivity: smaller is more adaptive
+  AggregatorType aggregator{};
+
+  static constexpr std::string_view name = "FedYogi";
+  static constexpr bool accepts_partial_work = false;
+
+  template <class Scalar>
+  using State = detail::AdaptiveState<Scalar>;
+
+  [[nodiscard]] std::string describe() const {
+    return "FedYogi(server_learning_rate=" + number_text(server_learning_rate) +
+           ",beta1=" + number_text(beta1) + ",beta2=" + number_text(beta2) + ",tau=" + number_text(tau) +
+           detail::aggregator_text(aggregator) + ")";
+  }
+  void validate() const {
+    detail::validate_adaptive(name, server_learning_rate, beta1, beta2, tau);
+    detail::validate_aggregator(aggregator);
+  }
+  template <class Scalar>
+  [[nodiscard]] State<Scalar> init(const Layout& layout) const {
+    return State<Scalar>(layout);
+  }
+  template <class Scalar>
+  [[nodiscard]] LocalObjective<Scalar> configure(const detail::AdaptiveState<Scalar>& /*state*/,
+                                                 std::uint64_t /*round*/) const {
+    return {};
+  }
+  template <class Scalar>
+  void apply(detail::AdaptiveState<Scalar>& state, Parameters<Scalar>& parameters,
+             const Parameters<Scalar>& update) const {
+    detail::adaptive_step(state, parameters, update, server_learning_rate, beta1, tau,
+                          [this](double v, double squared) {
+                            const double change = (1 - beta2) * squared;
+                            return v > squared ? v - change : v < squared ? v + change : v;
+                          });
+  }
+};
+
+/// FedYogi with the weighted mean.
+using FedYogi = BasicFedYogi<WeightedMean>;
+
+}  // namespace healthai
