@@ -327,7 +327,6 @@ TEST_CASE("a run that is interrupted goes on with the same bits") {
 
 TEST_CASE("a client that sends rubbish is named, and the round goes on without it") {
   struct Rubbish {
-    using Scalar = double;
     CompressedUpdate compressed;
     bool both = false;
     TrainReply<double> train(const TrainRequest<double>&, std::stop_token) {
