@@ -1,4 +1,5 @@
 // Both files include everything and are linked into one program.
+#include "healthai/compression.hpp"
 #include "healthai/data.hpp"
 #include "healthai/fwd.hpp"
 #include "healthai/healthai.hpp"

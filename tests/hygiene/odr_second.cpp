@@ -1,5 +1,6 @@
 #include "healthai/healthai.hpp"
 // The other order: the umbrella must not need what fwd.hpp brings, nor quarrel with it afterwards.
+#include "healthai/compression.hpp"
 #include "healthai/data.hpp"
 #include "healthai/fwd.hpp"
 #include "healthai/reporting.hpp"

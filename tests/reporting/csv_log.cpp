@@ -24,7 +24,8 @@ namespace {
 constexpr const char* lead =
     "round,updated,selected,participants,failures,failed_clients,num_examples,update_norm,";
 constexpr const char* tail =
-    "evaluation_participants,evaluation_failures,evaluation_quorum,bytes_down,bytes_up,seconds,error\n";
+    "evaluation_participants,evaluation_failures,evaluation_quorum,bytes_down,bytes_up,bytes_up_uncompressed,"
+    "seconds,error\n";
 
 RoundReport report(std::uint64_t round) {
   RoundReport result{.round = round,
@@ -36,6 +37,7 @@ RoundReport report(std::uint64_t round) {
                      .update_norm = 2,
                      .bytes_down = 5000000000,
                      .bytes_up = 24,
+                     .bytes_up_uncompressed = 96,
                      .seconds = 0.25};
   result.metrics.add("loss", 1, 3);
   return result;
@@ -76,8 +78,8 @@ TEST_CASE("a row a round, on disk at once") {
   log.on_round(skipped);
   CHECK(folder.read("log.csv") ==
         std::string(lead) + "train_loss," + tail +
-            "1,1,3,1,2,b:deadline;c:client_failed,0.1,2,0.3333333333333333,,,,5000000000,24,0.25,\n"
-            "2,0,3,1,2,b:deadline;c:client_failed,0.1,2,0.3333333333333333,,,,5000000000,24,0.25,"
+            "1,1,3,1,2,b:deadline;c:client_failed,0.1,2,0.3333333333333333,,,,5000000000,24,96,0.25,\n"
+            "2,0,3,1,2,b:deadline;c:client_failed,0.1,2,0.3333333333333333,,,,5000000000,24,96,0.25,"
             "\"1 of 3, \"\"too few\"\"\"\n");
 }
 
@@ -91,7 +93,7 @@ TEST_CASE("metrics that come later widen the table, each beside its like") {
   more.metrics.add("steps", 5, 1);
   log.on_round(more);
   const std::string same = ",1,3,1,2,b:deadline;c:client_failed,0.1,2,0.3333333333333333,";
-  const std::string end = "5000000000,24,0.25,\n";
+  const std::string end = "5000000000,24,96,0.25,\n";
   CHECK(folder.read("log.csv") ==
         std::string(lead) + "train_loss,train_steps,eval_loss,eval_undefined,central_auc," + tail + "1" +
             same + ",,,,,,," + end + "2" + same + ",0.5,,0.75,2,1,1," + end + "3" + same + "5,,,,,,," + end);

@@ -29,6 +29,7 @@ RoundReport report(std::uint64_t round) {
                      .update_norm = std::numeric_limits<double>::quiet_NaN(),
                      .bytes_down = 48,
                      .bytes_up = 24,
+                     .bytes_up_uncompressed = 96,
                      .seconds = 1.0 / 3};
   result.metrics.add("loss", 1, 3);
   result.metrics.add("undefined", 0, 0);
@@ -89,7 +90,7 @@ TEST_CASE("everything in a report is in the log, exactly") {
       "participants":["a"],"failures":[{"client":"b","error":"deadline","message":"no reply in 5 s"}],
       "num_examples":0.1,"metrics":{"loss":{"value":0.33333333333333331,"numerator":1.0,"denominator":3.0},
       "undefined":{"value":null,"numerator":0.0,"denominator":0.0}},"update_norm":null,"evaluation":null,
-      "bytes_down":48,"bytes_up":24,"seconds":0.33333333333333331,"observer_errors":[]})"));
+      "bytes_down":48,"bytes_up":24,"bytes_up_uncompressed":96,"seconds":0.33333333333333331,"observer_errors":[]})"));
   CHECK(lines[2]["evaluation"] ==
         Json::parse(R"({"clients":{"loss":{"value":0.25,"numerator":1.0,"denominator":4.0}},
       "central":{"auc":{"value":0.75,"numerator":3.0,"denominator":4.0}},"participants":["a"],

@@ -28,6 +28,7 @@ enum class Purpose : std::uint64_t {
   initial_parameters = 3,
   simulation = 4,
   run_id = 5,
+  compression = 20,
   test = 1000
 };
 

@@ -10,6 +10,8 @@
 #include <utility>
 #include <vector>
 
+#include "healthai/core/compressed_update.hpp"
+#include "healthai/core/error.hpp"
 #include "healthai/core/local_objective.hpp"
 #include "healthai/core/metrics.hpp"
 #include "healthai/core/parameters.hpp"
@@ -66,6 +68,9 @@ struct TrainReply {
   std::vector<SummandVector<Scalar>> extra{};  ///< further vectors that the strategy asked for, by name
   std::vector<SummandScalar> extra_scalars{};  ///< further numbers, summed as they are
 
+  /// The update in fewer bytes; `update` is then of the empty layout (see Compressed, and `decompress`).
+  std::optional<CompressedUpdate> compressed{};
+
   /// `effective_steps`, or `local_steps` where that is not set.
   [[nodiscard]] double accumulation() const noexcept {
     return effective_steps != 0 ? effective_steps : static_cast<double>(local_steps);
@@ -74,7 +79,7 @@ struct TrainReply {
   template <class Archive>
   void serialize(Archive& archive, unsigned /*version*/) {
     archive& update& num_examples& metrics& local_steps& partial;
-    archive& effective_steps& learning_rate& initial_loss& extra& extra_scalars;
+    archive& effective_steps& learning_rate& initial_loss& extra& extra_scalars& compressed;
   }
 };
 
@@ -88,7 +93,11 @@ struct Train {
 
   /// Weight: num_examples. Vectors: `update` (weighted), then the extra ones. Numbers: `local_steps`, each metric's
   /// numerator and denominator as `metric/NAME/n` and `metric/NAME/d`, then the extra ones.
+  /// \throws Error (`invalid_reply`) for a reply that is still compressed: `decompress` comes first
   [[nodiscard]] static Summand<Scalar> summand(Reply reply) {
+    if (reply.compressed) {
+      throw Error(error::invalid_reply, "a compressed reply was summed before it was decompressed");
+    }
     Summand<Scalar> sum;
     sum.weight = reply.num_examples;
     sum.vectors.reserve(1 + reply.extra.size());
@@ -102,13 +111,13 @@ struct Train {
     for (SummandScalar& scalar : reply.extra_scalars) sum.scalars.push_back(std::move(scalar));
     return sum;
   }
-  /// Bytes of parameters that a broadcast or a reply carries, for reports and for bounding memory.
+  /// Bytes of parameters, or of a compressed update, that a broadcast or a reply carries, for reports and for bounding memory.
   [[nodiscard]] static std::size_t bytes(const Broadcast& broadcast) noexcept {
     const auto& correction = broadcast.objective.linear_correction;
     return broadcast.parameters.size_bytes() + (correction ? correction->size_bytes() : 0);
   }
   [[nodiscard]] static std::size_t bytes(const Reply& reply) noexcept {
-    std::size_t sum = reply.update.size_bytes();
+    std::size_t sum = reply.update.size_bytes() + (reply.compressed ? reply.compressed->bytes.size() : 0);
     for (const SummandVector<Scalar>& vector : reply.extra) sum += vector.values.size_bytes();
     return sum;
   }

@@ -27,7 +27,7 @@ namespace healthai {
 ///     failed_clients ("id:error;id:error", the error's stable id), num_examples, update_norm,
 ///     train_<metric>..., eval_<metric>... (clients), central_<metric>... (coordinator),
 ///     evaluation_participants, evaluation_failures, evaluation_quorum (1 or 0), all empty without an evaluation,
-///     bytes_down, bytes_up, seconds, error (why the model did not change)
+///     bytes_down, bytes_up, bytes_up_uncompressed, seconds, error (why the model did not change)
 ///
 /// Numbers have the fewest digits that read back as the same double; what does not exist in a round is empty, what is
 /// not a number is NaN, Inf or -Inf. Why a client failed, in words, is in `JsonLog`.
@@ -127,6 +127,7 @@ class CsvLog {
     row.emplace_back("evaluation_quorum", !evaluation ? "" : evaluation->quorum ? "1" : "0");
     row.emplace_back("bytes_down", to_string(report.bytes_down));
     row.emplace_back("bytes_up", to_string(report.bytes_up));
+    row.emplace_back("bytes_up_uncompressed", to_string(report.bytes_up_uncompressed));
     row.emplace_back("seconds", detail::shortest(report.seconds));
     row.emplace_back("error", report.error);
     return row;

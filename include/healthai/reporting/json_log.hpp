@@ -82,6 +82,7 @@ using Json = nlohmann::ordered_json;
           {"evaluation", std::move(evaluation)},
           {"bytes_down", report.bytes_down},
           {"bytes_up", report.bytes_up},
+          {"bytes_up_uncompressed", report.bytes_up_uncompressed},
           {"seconds", report.seconds},
           {"observer_errors", report.observer_errors}};
 }

@@ -25,6 +25,7 @@
 #include "healthai/core/training.hpp"
 #include "healthai/server/checkpoint.hpp"
 #include "healthai/server/detail/check_reply.hpp"
+#include "healthai/server/detail/decompressed.hpp"
 #include "healthai/server/detail/fold.hpp"
 #include "healthai/server/detail/gather.hpp"
 #include "healthai/server/observer.hpp"
@@ -43,7 +44,7 @@ namespace healthai {
 /// An application that owns its loop calls `start(initial)` and then `step()` as often as it likes.
 ///
 /// A round: choose clients; send them the global parameters and the strategy's objective; fold in the replies that come in
-/// time and pass the checks (layout, finite numbers, positive num_examples); with at least `quorum` of them let the strategy make the next parameters,
+/// time, decompressed where clients compress, and pass the checks (layout, finite numbers, positive num_examples); with at least `quorum` of them let the strategy make the next parameters,
 /// else leave them as they were and say in the report who failed and why; evaluate; write the checkpoint. Failures of clients are values in the
 /// RoundReport. What throws is misuse (`invalid_argument`, `not_started`), and a checkpoint that cannot be written or read.
 ///
@@ -142,6 +143,7 @@ class Federation {
     if (!started_) throw Error(error::not_started, "Federation::step: call start(initial) first");
     const auto began = Clock::now();
     const Traffic before = transport_->traffic();
+    decompressed_ = {};
     RoundReport report;
     report.round = current_.completed_rounds + 1;
     report.selected = select_clients(options_.selection, transport_->clients(), options_.seed, report.round,
@@ -156,6 +158,7 @@ class Federation {
     const Traffic after = transport_->traffic();
     report.bytes_down = after.sent - before.sent;
     report.bytes_up = after.received - before.received;
+    report.bytes_up_uncompressed = report.bytes_up - decompressed_.before + decompressed_.after;
     report.seconds = std::chrono::duration<double>(Clock::now() - began).count();
     return report;
   }
@@ -260,11 +263,13 @@ class Federation {
           {options_.deadline,
            StrategyType::accepts_partial_work ? options_.grace : std::chrono::milliseconds{0}},
           stop, [&](const ClientId& client, TrainReply<Scalar> reply) -> std::optional<Failure> {
-            auto wrong = detail::check_reply(client, reply, layout, StrategyType::accepts_partial_work,
-                                             extra_vectors_of<StrategyType>());
-            if (wrong) return wrong;
+            auto wrong = detail::decompressed(client, reply, layout, decompressed_);
+            if (!wrong) {
+              wrong = detail::check_reply(client, reply, layout, StrategyType::accepts_partial_work,
+                                          extra_vectors_of<StrategyType>());
+            }
             const auto loss = notes_losses ? reply.metrics.find("loss") : std::nullopt;
-            wrong = fold.add(client, std::move(reply));
+            if (!wrong) wrong = fold.add(client, std::move(reply));
             if (!wrong && loss) losses.emplace_back(client, *loss);
             return wrong;
           });
@@ -426,7 +431,8 @@ class Federation {
   Parameters<Scalar>
       next_{};  // memory kept between rounds: of a large model, fresh memory costs more than arithmetic
   std::vector<Parameters<Scalar>> spare_{};
-  std::uint64_t failed_rounds_ = 0;  // in a row
+  detail::DecompressedBytes decompressed_{};  // of this round
+  std::uint64_t failed_rounds_ = 0;           // in a row
   bool started_ = false;
 };
 

@@ -42,13 +42,16 @@ struct RoundReport {
   std::optional<EvaluationReport> evaluation{};  ///< when this round was evaluated
   std::uint64_t bytes_down = 0;  ///< sent to clients: bytes on the wire, or of parameters in-process
   std::uint64_t bytes_up = 0;    ///< received from clients, likewise
-  double seconds = 0;            ///< wall-clock time, evaluation included
+  /// What `bytes_up` would be if clients had sent their updates as they are: the difference is what compression saves. A
+  /// compressed update that could not be decoded counts as it came.
+  std::uint64_t bytes_up_uncompressed = 0;
+  double seconds = 0;                          ///< wall-clock time, evaluation included
   std::vector<std::string> observer_errors{};  ///< observers that threw on the round before
 
   template <class Archive>
   void serialize(Archive& archive, unsigned /*version*/) {
     archive& round& selected& participants& failures& updated& error& num_examples& metrics& update_norm&
-        evaluation& bytes_down& bytes_up& seconds& observer_errors;
+        evaluation& bytes_down& bytes_up& bytes_up_uncompressed& seconds& observer_errors;
   }
 };
 

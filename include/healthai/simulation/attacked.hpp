@@ -12,6 +12,8 @@
 #include <variant>
 #include <vector>
 
+#include "healthai/compression/decode.hpp"
+#include "healthai/core/error.hpp"
 #include "healthai/core/finite.hpp"
 #include "healthai/core/training.hpp"
 #include "healthai/simulation/attack.hpp"
@@ -35,6 +37,8 @@ namespace healthai {
 /// deliver it in the order of the requests; the others keep the order of the wrapped transport and hold nothing. An
 /// update whose layout is not the request's, or that is not finite, teaches nothing; when nothing is known, attackers
 /// send their honest updates. When a round is given up, attackers use what came before that.
+///
+/// Compressed updates that an attacker has to see or to rewrite are handed on decompressed.
 ///
 /// Noise comes from the stream (request's seed, simulation, round, client).
 /// \tparam TransportType  a Transport; kept by reference, and must outlive this object. It satisfies Transport for
@@ -87,6 +91,7 @@ class Attacked {
       if (!detail::needs_others(attack_)) {
         std::optional<Delivery<T>> delivery = inner_->template next<T>(deadline);
         if (!delivery || !attacks(delivery->client)) return delivery;
+        open(*delivery, round.broadcast->parameters.layout());
         if (auto* reply = std::get_if<typename T::Reply>(&delivery->result)) {
           detail::poison_own(attack_, reply->update,
                              Stream(round.broadcast->seed, Purpose::simulation, round.broadcast->id.round,
@@ -97,6 +102,7 @@ class Attacked {
       while (!round.held.complete()) {
         std::optional<Delivery<T>> delivery = inner_->template next<T>(deadline);
         if (!delivery) return std::nullopt;
+        open(*delivery, round.broadcast->parameters.layout());
         round.held.put(std::move(*delivery));
         if (round.held.complete()) poison_together(round);
       }
@@ -140,6 +146,17 @@ class Attacked {
     return std::get<Round<T>>(rounds_);
   }
 
+  /// Decompresses a reply that can be.
+  template <class T>
+  static void open(Delivery<T>& delivery, const Layout& layout) {
+    auto* reply = std::get_if<typename T::Reply>(&delivery.result);
+    if (reply == nullptr) return;
+    try {
+      decompress(*reply, layout);
+    } catch (const Error&) {  // for the coordinator to report
+    }
+  }
+
   [[nodiscard]] bool attacks(const ClientId& client) const {
     return std::binary_search(attackers_.begin(), attackers_.end(), client);
   }
@@ -165,7 +182,9 @@ class Attacked {
                                        std::get<ALittleIsEnough>(attack_).z.value_or(
                                            ALittleIsEnough::largest_z(round.clients, round.attackers)));
     round.held.for_each_reply([&](const ClientId& client, TrainReply<Scalar>& reply) {
-      if (attacks(client)) reply.update = sent;
+      if (!attacks(client)) return;
+      reply.update = sent;
+      reply.compressed.reset();
     });
   }
 
