@@ -5,10 +5,11 @@ source "$(dirname "${BASH_SOURCE[0]}")/../cmake/common.sh"
 
 usage() {
   cat <<TEXT
-usage: bash bench/run.sh [--filter REGEX] [--json FILE]
+usage: bash bench/run.sh [--filter REGEX] [--json FILE] [--peers]
 
   --filter REGEX   only the benchmarks whose name matches, with their baselines
   --json FILE      all measurements and ratios; "ratios" has one entry a benchmark that has a baseline
+  --peers          also numpy doing the same aggregations
 
 Medians of nine repetitions, interleaved at random. Exit status 1 if a ratio asked for in bench/baselines.txt was missed.
 TEXT
@@ -16,6 +17,7 @@ TEXT
 
 filter=
 json=-
+peers=no
 while (($#)); do
   case $1 in
     --filter | --json)
@@ -27,6 +29,7 @@ while (($#)); do
       if [[ $1 == --filter ]]; then filter=$2; else json=$2; fi
       shift
       ;;
+    --peers) peers=yes ;;
     -h | --help)
       usage
       exit 0
@@ -40,7 +43,9 @@ while (($#)); do
   shift
 done
 
-need build bench
+groups=(build bench)
+[[ $peers == no ]] || groups+=(peers)
+need "${groups[@]}"
 configure release -DHEALTHAI_BENCH=ON -DHEALTHAI_TESTS=OFF -DHEALTHAI_EXAMPLES=OFF -DHEALTHAI_PROJECT_TESTS=OFF
 build release healthai_bench
 
@@ -69,6 +74,11 @@ if [[ -z $filter || compile_time/umbrella =~ $filter || compile_time/fwd =~ $fil
   say "== compile time"
   bash "$repo/bench/compile_time.sh" "$work/compile_time.json"
   results+=("$work/compile_time.json")
+fi
+if [[ $peers == yes ]]; then
+  say "== numpy"
+  /usr/bin/python3 "$repo/bench/numpy_aggregation.py" "$work/numpy.json"
+  results+=("$work/numpy.json")
 fi
 if ((${#results[@]} == 0)); then
   say "no benchmark matches \"$filter\""

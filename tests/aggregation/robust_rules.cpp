@@ -227,7 +227,7 @@ TEST_CASE("centred clipping: two steps by hand") {
 }
 
 TEST_CASE("Krum: the double loop's choice among close float updates, every time") {
-  for (const std::size_t size : {10'000, 100'000}) {
+  for (const std::size_t size : {std::size_t{10'000}, std::size_t{100'000}}) {
     for (const double spread : {1e-3, 1e-5}) {
       for (std::uint64_t trial = 0; trial < 10; ++trial) {
         Stream random(trial, Purpose::test, size);

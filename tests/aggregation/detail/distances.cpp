@@ -93,7 +93,7 @@ TEST_CASE("distances: exact when asked for, and where little is to be done") {
 
 TEST_CASE("distances: far outliers, colluders and equal vectors do not blur the others") {
   Vectors<float> v(20, 30'000, 1e-3);
-  for (const std::size_t far : {0, 5, 6}) {
+  for (const std::size_t far : {std::size_t{0}, std::size_t{5}, std::size_t{6}}) {
     for (float& value : v.rows[far]) value += far == 5 ? 1e6F : 3e37F;
   }
   v.rows[6] = v.rows[0];
