@@ -37,6 +37,15 @@ struct Train;
 template <class Scalar>
 struct Evaluate;
 
+// compression
+struct CompressedUpdate;
+struct Compression;
+struct Int8;
+struct Qsgd;
+struct RandomK;
+struct Sign;
+struct TopK;
+
 // client
 struct DittoTraining;
 struct LocalTraining;

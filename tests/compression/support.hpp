@@ -93,7 +93,8 @@ void attack(const K& compressor, const std::vector<Scalar>& values) {
     CAPTURE(length);
     CHECK(refusal<Scalar, K>(std::span(whole).first(length), values.size()).starts_with("archive_"));
   }
-  for (const std::size_t more : {1, 2, 7, 8, 1000}) {
+  for (const std::size_t more :
+       {std::size_t{1}, std::size_t{2}, std::size_t{7}, std::size_t{8}, std::size_t{1000}}) {
     std::vector<std::byte> longer = whole;
     longer.resize(whole.size() + more);
     CHECK(refusal<Scalar, K>(longer, values.size()).starts_with("archive_"));

@@ -81,7 +81,7 @@ class Compressed {
     require_layout(layout, reply.update.layout(), "the update of client ", request.client.str());
     const bool no_work = reply.partial && reply.local_steps == 0;
     if (no_work || !is_finite(reply.num_examples) || reply.num_examples <= 0) return reply;
-    if (error_.size() != 0) {
+    if (options_.error_feedback && error_.size() != 0) {
       require_layout(layout, error_.layout(), "the remembered error of client ", request.client.str());
       reply.update.flat() += static_cast<Scalar>(num_examples_ / reply.num_examples) * error_.flat();
     }
