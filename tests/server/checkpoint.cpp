@@ -68,7 +68,7 @@ struct Personal {
 const Parameters<double> origin(Quadratic<double>::layout_for(1));
 
 FederationOptions options_for(const std::string& checkpoint) {
-  FederationOptions options{.rounds = 120, .seed = 4, .selection = FractionOfClients{.fraction = 0.6}};
+  FederationOptions options{.rounds = 120, .seed = 4, .selection = FractionOfClients{.fraction = 0.7}};
   options.evaluation.every = 7;
   options.early_stopping = EarlyStopping{.patience = 1000};
   options.checkpoint = checkpoint;

@@ -28,7 +28,7 @@ TEST_CASE("with exact local solutions and equal rows it is the paper's algorithm
   }
   Federation federation{FedDyn{.alpha = alpha},
                         clients,
-                        {.rounds = 10, .seed = 3, .selection = FractionOfClients{.fraction = 0.6}}};
+                        {.rounds = 10, .seed = 3, .selection = FractionOfClients{.fraction = 0.7}}};
   federation.start(hospitals::origin());
   double w = 0, h = 0;
   double gradient[] = {0, 0, 0};

@@ -46,7 +46,7 @@ TEST_CASE("with equal rows it is the paper's algorithm, step by step, sampling i
   }
   Federation federation{Scaffold{.server_learning_rate = 0.8},
                         clients,
-                        {.rounds = 12, .seed = 3, .selection = FractionOfClients{.fraction = 0.6}}};
+                        {.rounds = 12, .seed = 3, .selection = FractionOfClients{.fraction = 0.7}}};
   federation.start(hospitals::origin());
   double w = 0, c = 0;
   double own[] = {0, 0, 0};
@@ -81,7 +81,7 @@ TEST_CASE("with equal rows it is the paper's algorithm, step by step, sampling i
 TEST_CASE("sampled clients of unequal size reach the pooled optimum too") {
   InProcess clients = hospitals::make(0.1, {3, 3, 3}, wrap);
   CHECK(hospitals::end_of(Scaffold{.server_learning_rate = 0.5}, clients,
-                          {.rounds = 3000, .seed = 5, .selection = FractionOfClients{.fraction = 0.6}}) ==
+                          {.rounds = 3000, .seed = 5, .selection = FractionOfClients{.fraction = 0.7}}) ==
         doctest::Approx(hospitals::optimum()).epsilon(1e-9));
 }
 
@@ -91,7 +91,7 @@ TEST_CASE("a run that is interrupted goes on with the same bits") {
   const std::uint64_t steps[] = {4, 4, 4};
   const auto run = [&](std::uint64_t rounds, const std::string& checkpoint) {
     InProcess clients = hospitals::make(0.1, steps, wrap);
-    FederationOptions options{.rounds = rounds, .seed = 9, .selection = FractionOfClients{.fraction = 0.6}};
+    FederationOptions options{.rounds = rounds, .seed = 9, .selection = FractionOfClients{.fraction = 0.7}};
     options.checkpoint = checkpoint;
     options.resume = !checkpoint.empty();
     return hospitals::end_of(Scaffold{}, clients, options);
