@@ -6,6 +6,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "healthai/aggregation/concept.hpp"
@@ -32,6 +33,8 @@ namespace healthai {
 /// A weight of 0 adds nothing. Products w·u beyond the range of double are an overflow even where the mean is not
 /// (ReproducibleMean takes those).
 struct WeightedMean {
+  static constexpr std::string_view name = "WeightedMean";
+
   /// The sums of one round. Memory: one double a parameter from the first update that is not the last; a mean made by
   /// `finish(updates)` alone needs none.
   /// Thread safety: none; one thread at a time.

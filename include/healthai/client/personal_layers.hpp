@@ -52,6 +52,8 @@ class PersonalLayers {
     return parts;
   }
   [[nodiscard]] const C& inner() const noexcept { return client_; }
+  /// The tensors that stay.
+  [[nodiscard]] const std::vector<std::string>& names() const noexcept { return names_; }
   /// Its own values, tensor by tensor in the order of the names; empty before the first training.
   [[nodiscard]] const std::vector<std::vector<Scalar>>& values() const noexcept { return values_; }
 
