@@ -8,12 +8,14 @@ set(healthai_package_dir ${CMAKE_INSTALL_DATADIR}/cmake/healthai) # no binaries:
 install(TARGETS healthai EXPORT healthai_core FILE_SET HEADERS)
 install(EXPORT healthai_core NAMESPACE healthai:: FILE healthai-core.cmake DESTINATION ${healthai_package_dir})
 set(healthai_components core)
-if(TARGET healthai_reporting)
-  install(TARGETS healthai_reporting EXPORT healthai_reporting FILE_SET HEADERS)
-  install(EXPORT healthai_reporting NAMESPACE healthai:: FILE healthai-reporting.cmake
-          DESTINATION ${healthai_package_dir})
-  list(APPEND healthai_components reporting)
-endif()
+foreach(component IN ITEMS reporting gzip npz)
+  if(TARGET healthai_${component})
+    install(TARGETS healthai_${component} EXPORT healthai_${component} FILE_SET HEADERS)
+    install(EXPORT healthai_${component} NAMESPACE healthai:: FILE healthai-${component}.cmake
+            DESTINATION ${healthai_package_dir})
+    list(APPEND healthai_components ${component})
+  endif()
+endforeach()
 
 configure_package_config_file(cmake/healthaiConfig.cmake.in "${PROJECT_BINARY_DIR}/healthaiConfig.cmake"
                               INSTALL_DESTINATION ${healthai_package_dir})
@@ -21,6 +23,6 @@ configure_package_config_file(cmake/healthaiConfig.cmake.in "${PROJECT_BINARY_DI
 write_basic_package_version_file("${PROJECT_BINARY_DIR}/healthaiConfigVersion.cmake" ARCH_INDEPENDENT
                                  COMPATIBILITY SameMinorVersion)
 install(FILES "${PROJECT_BINARY_DIR}/healthaiConfig.cmake" "${PROJECT_BINARY_DIR}/healthaiConfigVersion.cmake"
-              cmake/FindRandom123.cmake
+              cmake/FindRandom123.cmake cmake/FindZip.cmake
         DESTINATION ${healthai_package_dir})
 install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})

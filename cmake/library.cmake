@@ -9,10 +9,11 @@ find_package(Random123 REQUIRED MODULE)
 
 file(GLOB_RECURSE healthai_headers CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/include/healthai/*.hpp")
 
-# healthai_add_target(NAME [ROOMS room...] [LINKS target...]): an INTERFACE target healthai::NAME. The headers of its
-# rooms are checked and installed with it; the target without ROOMS takes what no other has taken.
+# healthai_add_target(NAME [ROOMS room...] [HEADERS ROOM/x.hpp...] [LINKS target...]): an INTERFACE target healthai::NAME.
+# Its headers, and those of its rooms, are checked and installed with it; the target without either takes what no other
+# has taken.
 function(healthai_add_target name)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "ROOMS;LINKS")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "ROOMS;HEADERS;LINKS")
   if(name STREQUAL "healthai")
     set(target healthai)
   else()
@@ -24,9 +25,12 @@ function(healthai_add_target name)
   target_link_libraries(${target} INTERFACE ${arg_LINKS})
 
   set(mine ${healthai_headers})
-  if(arg_ROOMS)
+  if(arg_ROOMS OR arg_HEADERS)
+    list(TRANSFORM arg_ROOMS APPEND "/.*")
+    string(REPLACE "." "\\." arg_HEADERS "${arg_HEADERS}")
     list(JOIN arg_ROOMS "|" pattern)
-    list(FILTER mine INCLUDE REGEX "/include/healthai/(${pattern})/")
+    list(JOIN arg_HEADERS "|" headers)
+    list(FILTER mine INCLUDE REGEX "/include/healthai/(${pattern}|${headers})$")
   endif()
   set(rest ${healthai_headers})
   list(REMOVE_ITEM rest ${mine})
@@ -41,6 +45,22 @@ if(nlohmann_json_FOUND)
 else()
   list(FILTER healthai_headers EXCLUDE REGEX "/include/healthai/reporting/")
   message(STATUS "healthai: no nlohmann_json, so no healthai::reporting (Debian: nlohmann-json3-dev)")
+endif()
+
+# Compressed data: gzip with zlib, .npz with libzip. Each absent where its library is.
+find_package(ZLIB QUIET)
+if(ZLIB_FOUND)
+  healthai_add_target(gzip HEADERS data/gzip.hpp LINKS healthai ZLIB::ZLIB)
+else()
+  list(FILTER healthai_headers EXCLUDE REGEX "/include/healthai/data/gzip\\.hpp$")
+  message(STATUS "healthai: no zlib, so no healthai::gzip (Debian: zlib1g-dev)")
+endif()
+find_package(Zip QUIET MODULE)
+if(Zip_FOUND)
+  healthai_add_target(npz HEADERS data/npz.hpp LINKS healthai Zip::Zip)
+else()
+  list(FILTER healthai_headers EXCLUDE REGEX "/include/healthai/data/npz\\.hpp$")
+  message(STATUS "healthai: no libzip, so no healthai::npz (Debian: libzip-dev)")
 endif()
 
 healthai_add_target(healthai LINKS Eigen3::Eigen xtensor Boost::headers Random123::Random123 Threads::Threads)

@@ -59,6 +59,7 @@ inline constexpr ErrorId checkpoint_mismatch{"checkpoint_mismatch"};  ///< of an
 inline constexpr ErrorId file{"file"};                                ///< the operating system refused
 // data
 inline constexpr ErrorId csv{"csv"};                    ///< a file that is not the table it should be
+inline constexpr ErrorId array_file{"array_file"};      ///< a file that is not the array it should be
 inline constexpr ErrorId invalid_data{"invalid_data"};  ///< values that the model cannot use
 }  // namespace error
 

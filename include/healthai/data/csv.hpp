@@ -1,20 +1,17 @@
 #pragma once
 
 #include <algorithm>
-#include <cerrno>
 #include <cstddef>
-#include <cstdio>
 #include <limits>
-#include <memory>
 #include <string>
 #include <string_view>
-#include <system_error>
 #include <utility>
 #include <vector>
 
 #include "healthai/core/error.hpp"
 #include "healthai/data/detail/csv_scanner.hpp"
 #include "healthai/data/detail/order.hpp"
+#include "healthai/data/detail/read_file.hpp"
 #include "healthai/data/detail/text.hpp"
 #include "healthai/data/table.hpp"
 
@@ -55,12 +52,6 @@ namespace detail {
                                 std::to_string(repeated->first + 1) + "; rename one of them");
   }
   return names;
-}
-
-[[noreturn]] inline void refuse_file(const std::string& path, const char* what, int code) {
-  throw Error(error::file, escaped(path) + ": expected a CSV file, but it cannot be " + what + " (" +
-                               std::error_code(code, std::generic_category()).message() +
-                               "); check the path and its permissions");
 }
 
 /// Why a record of `got` fields does not belong in a table with those columns.
@@ -164,20 +155,7 @@ namespace detail {
 /// Reads the CSV file at `path`, all of it at once; see `parse_csv` for its form.
 /// \throws Error (`file`) if the operating system cannot open or read it, and those of `parse_csv`.
 [[nodiscard]] inline Table read_csv(const std::string& path, const CsvOptions& options = {}) {
-  errno = 0;
-  std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "rb"),
-                                                       [](std::FILE* f) { return std::fclose(f); });
-  if (file == nullptr) detail::refuse_file(path, "opened", errno);
-  std::string text;
-  std::size_t size = 0;
-  for (;;) {
-    text.resize((std::max)(std::size_t{1} << 16U, 2 * size));
-    errno = 0;
-    size += std::fread(text.data() + size, 1, text.size() - size, file.get());
-    if (std::ferror(file.get()) != 0) detail::refuse_file(path, "read", errno);
-    if (size < text.size()) break;  // the end of the file
-  }
-  text.resize(size);
+  const std::string text = detail::read_file(path, "a CSV file");
   return parse_csv(text, path, options);
 }
 
