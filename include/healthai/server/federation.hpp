@@ -87,8 +87,8 @@ class Federation {
     };
     require(!options_.training.local_steps || *options_.training.local_steps > 0,
             "local_steps must be at least 1");
-    require(!options_.training.learning_rate ||
-                (is_finite(*options_.training.learning_rate) && *options_.training.learning_rate > 0),
+    require(!options_.training.learning_rate || (is_finite(options_.training.learning_rate->initial()) &&
+                                                 options_.training.learning_rate->initial() > 0),
             "learning_rate must be positive");
     require(shows_replies || !std::holds_alternative<PowerOfChoice>(options_.selection),
             "PowerOfChoice needs each client's loss, and this transport shows sums only");
@@ -311,7 +311,9 @@ class Federation {
   [[nodiscard]] LocalObjective<Scalar> objective(std::uint64_t round) const {
     LocalObjective<Scalar> objective = strategy_.configure(current_.state, round);
     if (!objective.local_steps) objective.local_steps = options_.training.local_steps;
-    if (!objective.learning_rate) objective.learning_rate = options_.training.learning_rate;
+    if (!objective.learning_rate && options_.training.learning_rate) {
+      objective.learning_rate = options_.training.learning_rate->at(round);
+    }
     return objective;
   }
 
@@ -334,12 +336,15 @@ class Federation {
     }
     try {
       RoundAggregate<Scalar> round = finish_aggregate();
+      round.round = report.round;
       round.clients = report.participants.size();
       round.population = transport_->clients().size();
       next_ = current_.parameters;
       State state = current_.state;
       if constexpr (AppliesRound<StrategyType, Scalar>) {
         strategy_.apply(state, next_, std::as_const(round));
+      } else if constexpr (AppliesUpdateOfRound<StrategyType, Scalar>) {
+        strategy_.apply(state, next_, std::as_const(round.update), report.round);
       } else {
         strategy_.apply(state, next_, std::as_const(round.update));
       }

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "healthai/core/client_id.hpp"
+#include "healthai/core/rate_schedule.hpp"
 #include "healthai/server/selection.hpp"
 
 namespace healthai {
@@ -32,8 +33,8 @@ struct EarlyStopping {
 /// What every client is told about its local training, where the strategy says nothing of its own. A client that cannot
 /// honour what is set refuses (see LocalObjective).
 struct TrainingOptions {
-  std::optional<std::uint64_t> local_steps{};  ///< gradient steps a round; none: the client's own choice
-  std::optional<double> learning_rate{};       ///< none: the client's own choice
+  std::optional<std::uint64_t> local_steps{};   ///< gradient steps a round; none: the client's own choice
+  std::optional<RateSchedule> learning_rate{};  ///< that of each round; none: the client's own choice
 };
 
 /// How a Federation runs. Every field has a working default.

@@ -8,6 +8,7 @@
 #include "healthai/aggregation/weighted_mean.hpp"
 #include "healthai/core/client_memory.hpp"
 #include "healthai/core/number_text.hpp"
+#include "healthai/core/rate_schedule.hpp"
 #include "healthai/strategy/concept.hpp"
 #include "healthai/strategy/detail/hyperparameters.hpp"
 #include "healthai/strategy/detail/memory_mean.hpp"
@@ -30,7 +31,7 @@ namespace healthai {
 /// leaves c without their changes, for good: keep the quorum low.
 template <class AggregatorType = WeightedMean>
 struct BasicScaffold {
-  double server_learning_rate = 1;  ///< > 0
+  RateSchedule server_learning_rate = 1;  ///< > 0
   AggregatorType aggregator{};
 
   static constexpr std::string_view name = "Scaffold";
@@ -48,11 +49,11 @@ struct BasicScaffold {
   };
 
   [[nodiscard]] std::string describe() const {
-    return "Scaffold(server_learning_rate=" + number_text(server_learning_rate) +
+    return "Scaffold(server_learning_rate=" + server_learning_rate.describe() +
            detail::aggregator_text(*this) + ")";
   }
   void validate() const {
-    detail::require_positive(name, "server_learning_rate", server_learning_rate);
+    detail::require_positive(name, "server_learning_rate", server_learning_rate.initial());
     detail::validate_aggregator(aggregator);
   }
   template <class Scalar>
@@ -69,7 +70,7 @@ struct BasicScaffold {
   template <class Scalar>
   void apply(State<Scalar>& state, Parameters<Scalar>& parameters,
              const RoundAggregate<Scalar>& round) const {
-    parameters.flat() += static_cast<Scalar>(server_learning_rate) * round.update.flat();
+    parameters.flat() += static_cast<Scalar>(server_learning_rate.at(round.round)) * round.update.flat();
     state.control.add(round.extra.front(), 1, round);
   }
 };
