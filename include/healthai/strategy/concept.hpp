@@ -72,6 +72,10 @@ concept RescalesReplies = requires(const S& strategy, TrainReply<Scalar> reply) 
 /// - `S::accepts_partial_work`: whether an update from a client that stopped early may be aggregated.
 /// - Optional: `static constexpr std::array<ExtraVector, N> S::extra_vectors`, the vectors that a reply must bring beside the
 ///   update, and `strategy.contribution(reply)`, what one reply adds (see RescalesReplies).
+/// - Optional: `static constexpr bool S::accepts_stale_updates`: whether the updates of one aggregate may be for parameters of different
+///   ages, as under the `Buffered` schedule. Not set, it is true of a strategy that applies the aggregated update and asks for nothing
+///   else, and false of others: sums that must hold every change of the clients' memories, or numbers that are compared
+///   between clients, come out wrong.
 /// - Thread safety: none needed. Not required: virtual functions, or knowing how clients train.
 template <class S, class Scalar>
 concept Strategy = std::copy_constructible<S> &&
@@ -94,6 +98,16 @@ template <class S>
     return S::extra_vectors;
   } else {
     return {};
+  }
+}
+
+/// Whether a strategy may be given updates of different ages: see Strategy.
+template <class S, class Scalar>
+[[nodiscard]] constexpr bool takes_stale_updates() noexcept {
+  if constexpr (requires { static_cast<bool>(S::accepts_stale_updates); }) {
+    return S::accepts_stale_updates;
+  } else {
+    return !AppliesRound<S, Scalar> && !RescalesReplies<S, Scalar> && extra_vectors_of<S>().empty();
   }
 }
 

@@ -31,6 +31,8 @@ struct BasicFedNova {
 
   static constexpr std::string_view name = "FedNova";
   static constexpr bool accepts_partial_work = true;
+  /// Steps are counted reply by reply, and their mean is over the same replies.
+  static constexpr bool accepts_stale_updates = true;
 
   template <class Scalar>
   using State = Stateless<Scalar>;

@@ -36,6 +36,8 @@ struct BasicScaffold {
 
   static constexpr std::string_view name = "Scaffold";
   static constexpr bool accepts_partial_work = true;
+  /// c is the mean of what clients remember: a change that is discounted, or too old to be used, would be missing for good.
+  static constexpr bool accepts_stale_updates = false;
   static constexpr std::array extra_vectors{ExtraVector{client_memory::control_variate, true}};
 
   /// What it remembers: the mean of the clients' control variates.
