@@ -678,6 +678,19 @@ TEST_CASE("where a single request cannot be ended, a late client is left alone u
   CHECK(federation.parameters().data()[0] == 3 + 1002.0 / 3);
 }
 
+TEST_CASE("when everyone is late, rounds fail, and the run ends") {
+  Arriving transport;
+  transport.hosted.emplace_back("z", TaskHandlers{});
+  transport.silent = ids({"z"});
+  Federation federation{
+      FedAvg{}, transport, {.rounds = 500, .schedule = Buffered{.size = 1}, .deadline = 20ms}};
+  const auto outcome = federation.run(origin);
+  CHECK(outcome.completed_rounds == 3);
+  CHECK(outcome.reason == StopReason::below_quorum);
+  CHECK(outcome.message ==
+        "no client is free: every one is still busy with a request that has passed its deadline");
+}
+
 TEST_CASE("an evaluation waits for clients that still train, and every one of them answers") {
   InProcess clients({.threads = 4});
   auto training = std::make_shared<std::atomic<bool>>(false);

@@ -15,7 +15,7 @@
 #include <vector>
 
 #include "healthai/aggregation/concept.hpp"
-#include "healthai/core/finite.hpp"
+#include "healthai/core/error.hpp"
 #include "healthai/core/partial_aggregate.hpp"
 #include "healthai/core/random.hpp"
 #include "healthai/core/training.hpp"
@@ -28,6 +28,8 @@
 #include "healthai/server/detail/gather.hpp"
 #include "healthai/server/detail/in_flight.hpp"
 #include "healthai/server/detail/keep_best.hpp"
+#include "healthai/server/detail/require_fitting.hpp"
+#include "healthai/server/detail/strategy_step.hpp"
 #include "healthai/server/detail/summed_round.hpp"
 #include "healthai/server/observer.hpp"
 #include "healthai/server/options.hpp"
@@ -98,25 +100,7 @@ class Federation {
         in_flight_(transport) {
     strategy_.validate();
     validate(options_);
-    const auto refuse = [](const std::string& what) {
-      throw Error(error::invalid_argument, "federation: " + what);
-    };
-    if (!shows_replies && std::holds_alternative<PowerOfChoice>(options_.selection)) {
-      refuse("PowerOfChoice needs each client's loss, and this transport shows sums only");
-    }
-    if (std::holds_alternative<Buffered>(options_.schedule)) {
-      if (!shows_replies) {
-        refuse(
-            "Buffered waits for one reply after the other, and this transport shows sums only; use "
-            "Synchronous");
-      }
-      if (!takes_stale_updates<StrategyType, Scalar>()) {
-        refuse("Buffered aggregates updates for parameters of different ages, and " +
-               std::string(StrategyType::name) +
-               " cannot use them (its accepts_stale_updates says so); use Synchronous, or a strategy such as "
-               "FedAvg, FedProx, FedAvgM or FedAdam");
-      }
-    }
+    detail::require_fitting<StrategyType, TransportType, Scalar>(options_);
   }
 
   /// Lets the coordinator evaluate the global parameters itself, on data of its own.
@@ -342,9 +326,15 @@ class Federation {
   }
 
   bool nobody(RoundReport& report) {
-    const bool sampled_nobody = !transport_->clients().empty();
-    report.error = sampled_nobody ? "nobody was sampled for this round" : "no client is connected";
-    failed_rounds_ = sampled_nobody ? failed_rounds_ : failed_rounds_ + 1;
+    if (transport_->clients().empty()) {
+      report.error = "no client is connected";
+    } else if (std::holds_alternative<Buffered>(options_.schedule)) {
+      report.error = "no client is free: every one is still busy with a request that has passed its deadline";
+    } else {
+      report.error = "nobody was sampled for this round";
+      return true;
+    }
+    ++failed_rounds_;
     return true;
   }
 
@@ -390,12 +380,7 @@ class Federation {
   template <class Finish>
   void apply(RoundReport& report, Before& previous, Finish finish_aggregate) {
     if (report.participants.size() < options_.quorum) {
-      report.error = "round " + std::to_string(report.round) + ": " +
-                     std::to_string(report.participants.size()) + " of " +
-                     std::to_string(report.selected.size()) +
-                     " clients gave a usable update, but the quorum is " + std::to_string(options_.quorum) +
-                     "; the model is unchanged";
-      for (const Failure& failure : report.failures) report.error += "; " + failure.message;
+      report.error = detail::below_quorum(report, options_.quorum);
       ++failed_rounds_;
       return;
     }
@@ -405,18 +390,7 @@ class Federation {
       round.clients = report.participants.size();
       round.population = transport_->clients().size();
       next_ = current_.parameters;
-      State state = current_.state;
-      if constexpr (AppliesRound<StrategyType, Scalar>) {
-        strategy_.apply(state, next_, std::as_const(round));
-      } else if constexpr (AppliesUpdateOfRound<StrategyType, Scalar>) {
-        strategy_.apply(state, next_, std::as_const(round.update), report.round);
-      } else {
-        strategy_.apply(state, next_, std::as_const(round.update));
-      }
-      if (!all_finite<Scalar>(next_.span())) {
-        throw Error(error::not_finite,
-                    "the strategy's step makes parameters that are not finite; try a smaller rate");
-      }
+      State state = detail::strategy_step(strategy_, current_.state, next_, std::as_const(round));
       report.update_norm = (next_.flat() - current_.parameters.flat()).template cast<double>().stableNorm();
       std::swap(current_.parameters, next_);
       spare_ = std::move(round.extra);

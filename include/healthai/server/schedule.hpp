@@ -31,7 +31,7 @@ struct Synchronous {};
 /// The exponent 1/2 is the paper's. The server's rate and momentum are the strategy's: FedBuff is `FedAvg`, or `FedAvgM`, with this
 /// schedule. Deviations: the paper divides the sum of discounted updates by the size of the buffer, so that old updates also
 /// shorten the step; here rules divide by the sum of the weights, so that the discount only shifts weight from old updates
-/// to new ones (shorten the step by `server_learning_rate`). Rules that do not look at weights, such as the median, do not see
+/// to new ones (shorten the step by `server_learning_rate`), and with a `size` of 1 neither it nor num_examples matters. Rules that do not look at weights, such as the median, do not see
 /// the discount. And a client is asked at most once for a version, and counts at most once in a buffer, so that nobody can
 /// fill it alone: places that become free meanwhile go to others.
 ///
