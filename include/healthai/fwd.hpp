@@ -13,6 +13,7 @@ class ErrorId;
 class ClientId;
 class Layout;
 class Metrics;
+class RateSchedule;
 class Stream;
 struct Failure;
 struct Metric;

@@ -39,6 +39,7 @@
 #include "healthai/core/parameters.hpp"
 #include "healthai/core/partial_aggregate.hpp"
 #include "healthai/core/random.hpp"
+#include "healthai/core/rate_schedule.hpp"
 #include "healthai/core/serialize_numbers.hpp"
 #include "healthai/core/summand.hpp"
 #include "healthai/core/task.hpp"

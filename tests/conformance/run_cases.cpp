@@ -130,7 +130,7 @@ template <class StrategyType>
 void check_adaptive(const json& in, const json& expected, Comparison& comparison) {
   StrategyType strategy;
   const json& given = in.at("params");
-  strategy.server_learning_rate = given.value("eta", strategy.server_learning_rate);
+  strategy.server_learning_rate = given.value("eta", strategy.server_learning_rate.initial());
   strategy.tau = given.value("tau", strategy.tau);
   if constexpr (requires { strategy.beta1; }) strategy.beta1 = given.value("beta_1", strategy.beta1);
   if constexpr (requires { strategy.beta2; }) strategy.beta2 = given.value("beta_2", strategy.beta2);
@@ -264,7 +264,7 @@ void check(const std::string& function, const json& in, const json& expected, Co
          FedAvgM strategy{.server_momentum = 0};
          strategy.server_momentum = in.at("params").value("server_momentum", strategy.server_momentum);
          strategy.server_learning_rate =
-             in.at("params").value("server_learning_rate", strategy.server_learning_rate);
+             in.at("params").value("server_learning_rate", strategy.server_learning_rate.initial());
          check_rounds(strategy, in, expected, c);
        }},
       {"l2_norm", [&] { c(norm(parameters<Scalar>(in.at("layers"))), number(expected.at("value"))); }},

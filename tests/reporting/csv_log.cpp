@@ -22,7 +22,8 @@ static_assert(Observer<CsvLog>);
 namespace {
 
 constexpr const char* lead =
-    "round,updated,selected,participants,failures,failed_clients,num_examples,update_norm,";
+    "round,updated,selected,participants,failures,failed_clients,num_examples,update_norm,mean_staleness,max_"
+    "staleness,";
 constexpr const char* tail =
     "evaluation_participants,evaluation_failures,evaluation_quorum,bytes_down,bytes_up,bytes_up_uncompressed,"
     "seconds,error\n";
@@ -35,6 +36,8 @@ RoundReport report(std::uint64_t round) {
                      .updated = true,
                      .num_examples = 0.1,
                      .update_norm = 2,
+                     .mean_staleness = 1.5,
+                     .max_staleness = 3,
                      .bytes_down = 5000000000,
                      .bytes_up = 24,
                      .bytes_up_uncompressed = 96,
@@ -78,8 +81,8 @@ TEST_CASE("a row a round, on disk at once") {
   log.on_round(skipped);
   CHECK(folder.read("log.csv") ==
         std::string(lead) + "train_loss," + tail +
-            "1,1,3,1,2,b:deadline;c:client_failed,0.1,2,0.3333333333333333,,,,5000000000,24,96,0.25,\n"
-            "2,0,3,1,2,b:deadline;c:client_failed,0.1,2,0.3333333333333333,,,,5000000000,24,96,0.25,"
+            "1,1,3,1,2,b:deadline;c:client_failed,0.1,2,1.5,3,0.3333333333333333,,,,5000000000,24,96,0.25,\n"
+            "2,0,3,1,2,b:deadline;c:client_failed,0.1,2,1.5,3,0.3333333333333333,,,,5000000000,24,96,0.25,"
             "\"1 of 3, \"\"too few\"\"\"\n");
 }
 
@@ -92,7 +95,7 @@ TEST_CASE("metrics that come later widen the table, each beside its like") {
   RoundReport more = report(3);
   more.metrics.add("steps", 5, 1);
   log.on_round(more);
-  const std::string same = ",1,3,1,2,b:deadline;c:client_failed,0.1,2,0.3333333333333333,";
+  const std::string same = ",1,3,1,2,b:deadline;c:client_failed,0.1,2,1.5,3,0.3333333333333333,";
   const std::string end = "5000000000,24,96,0.25,\n";
   CHECK(folder.read("log.csv") ==
         std::string(lead) + "train_loss,train_steps,eval_loss,eval_undefined,central_auc," + tail + "1" +

@@ -27,6 +27,8 @@ RoundReport report(std::uint64_t round) {
                      .updated = true,
                      .num_examples = 0.1,
                      .update_norm = std::numeric_limits<double>::quiet_NaN(),
+                     .mean_staleness = 0.5,
+                     .max_staleness = 2,
                      .bytes_down = 48,
                      .bytes_up = 24,
                      .bytes_up_uncompressed = 96,
@@ -89,7 +91,7 @@ TEST_CASE("everything in a report is in the log, exactly") {
   CHECK(lines[1] == Json::parse(R"({"event":"round","round":1,"updated":true,"error":"","selected":["a","b"],
       "participants":["a"],"failures":[{"client":"b","error":"deadline","message":"no reply in 5 s"}],
       "num_examples":0.1,"metrics":{"loss":{"value":0.33333333333333331,"numerator":1.0,"denominator":3.0},
-      "undefined":{"value":null,"numerator":0.0,"denominator":0.0}},"update_norm":null,"evaluation":null,
+      "undefined":{"value":null,"numerator":0.0,"denominator":0.0}},"update_norm":null,"mean_staleness":0.5,"max_staleness":2,"evaluation":null,
       "bytes_down":48,"bytes_up":24,"bytes_up_uncompressed":96,"seconds":0.33333333333333331,"observer_errors":[]})"));
   CHECK(lines[2]["evaluation"] ==
         Json::parse(R"({"clients":{"loss":{"value":0.25,"numerator":1.0,"denominator":4.0}},

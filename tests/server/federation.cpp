@@ -15,6 +15,7 @@
 #include "healthai/aggregation/reproducible_mean.hpp"
 #include "healthai/client/local_trainer.hpp"
 #include "healthai/strategy/fedavg.hpp"
+#include "healthai/strategy/fedavgm.hpp"
 #include "healthai/strategy/fedprox.hpp"
 #include "healthai/transport/in_process.hpp"
 
@@ -189,6 +190,44 @@ TEST_CASE("the caller's stop token abandons the round and keeps what was done") 
   CHECK(outcome.reason == StopReason::stop_requested);
   CHECK(outcome.completed_rounds == 2);
   CHECK(outcome.history.size() == 2);
+}
+
+TEST_CASE("a round that is stopped while it is evaluated leaves no trace either") {
+  struct Stopper {
+    std::shared_ptr<std::stop_source> stop;
+    TrainReply<double> train(const TrainRequest<double>& request, std::stop_token) {
+      auto update = request->parameters;
+      update.flat().setConstant(1);
+      return reply_with(update);
+    }
+    EvaluateReply evaluate(const EvaluateRequest<double>& request, std::stop_token) {
+      if (request->id.round == 2) stop->request_stop();
+      return {1, {}};
+    }
+  };
+  InProcess clients({.threads = 2});
+  auto stop = std::make_shared<std::stop_source>();
+  clients.add("a", Stopper{stop});
+  clients.add("b", Scripted{[](const auto& request, std::stop_token) {
+                auto update = request->parameters;
+                update.flat().setConstant(1);
+                return reply_with(update);
+              }});
+  FederationOptions options{.rounds = 5};
+  options.evaluation.every = 1;
+  Federation federation{FedAvgM{.server_momentum = 0.5}, clients, options};
+  federation.start(origin);
+  CHECK(federation.step(stop->get_token()).updated);
+  const auto before = federation.parameters();
+  const RoundReport stopped = federation.step(stop->get_token());
+  CHECK(stopped.error == "stopped by the caller");
+  CHECK_FALSE(stopped.updated);
+  CHECK(federation.completed_rounds() == 1);
+  CHECK(same_bits(federation.parameters(), before));
+  std::this_thread::sleep_for(50ms);
+  *stop = std::stop_source();
+  CHECK(federation.step().round == 2);
+  CHECK(federation.parameters().data()[0] == 1 + 1.5);  // the velocity is that of two rounds, not of three
 }
 
 TEST_CASE("step by step is the same as run") {

@@ -31,6 +31,13 @@ TEST_CASE("its rate decays, and it reaches the pooled optimum with one local ste
         doctest::Approx(hospitals::optimum()).epsilon(1e-9));
 }
 
+TEST_CASE("a server rate that decays as well brings it to the pooled optimum") {
+  InProcess clients = hospitals::make(0.1, {1, 1, 1});
+  const FedAdagrad strategy{.server_learning_rate = RateSchedule::inverse_sqrt(0.5, 10)};
+  CHECK(hospitals::end_of(strategy, clients, {.rounds = 3000}) ==
+        doctest::Approx(hospitals::optimum()).epsilon(1e-12));
+}
+
 TEST_CASE("hyperparameters outside their range are refused") {
   CHECK_THROWS_AS(FedAdagrad{.server_learning_rate = 0}.validate(), Error);
   CHECK_THROWS_AS(FedAdagrad{.tau = -1}.validate(), Error);

@@ -40,6 +40,21 @@ TEST_CASE("with one local step it reaches the pooled optimum") {
         doctest::Approx(hospitals::optimum()).epsilon(1e-9));
 }
 
+TEST_CASE(
+    "a server rate that decays brings it to rest at the pooled optimum, where the constant one circles "
+    "around it") {
+  const auto end = [](RateSchedule rate) {
+    InProcess clients = hospitals::make(0.1, {1, 1, 1});
+    return hospitals::end_of(FedAdam{.server_learning_rate = rate}, clients, {.rounds = 3000});
+  };
+  // With one local step u = -0.13 (w - optimum); Adam's step is stable where (1 - beta1) 0.13 rate / tau < 2 (1 + beta1).
+  CHECK(std::abs(end(0.5) - hospitals::optimum()) > 1e-3);
+  for (const RateSchedule& rate : {RateSchedule::inverse_sqrt(0.5, 10), RateSchedule::cosine(0.5, 3000),
+                                   RateSchedule::exponential(0.5, 0.998).with_warm_up(10)}) {
+    CHECK(end(rate) == doctest::Approx(hospitals::optimum()).epsilon(1e-12));
+  }
+}
+
 TEST_CASE("hyperparameters outside their range are refused") {
   CHECK_THROWS_AS(FedAdam{.server_learning_rate = 0}.validate(), Error);
   CHECK_THROWS_AS(FedAdam{.beta1 = 1}.validate(), Error);

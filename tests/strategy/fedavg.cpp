@@ -29,6 +29,32 @@ TEST_CASE("FedAvg adds the mean update, scaled by the server's rate") {
   CHECK(parameters.data()[1] == 7);
 }
 
+TEST_CASE("rates that change from round to round, of the server and of the clients") {
+  // One client of curvature d: each round leaves 1 - rate(t) (1 - (1 - client_rate(t) d)) of the way.
+  const auto server_rate = RateSchedule::step(0.8, 0.5, 3).with_warm_up(2);
+  const auto client_rate = RateSchedule::inverse(0.4, 5);
+  InProcess clients;
+  clients.add("only", LocalTrainer(Quadratic<double>{{1.5}, {4.0}, 9}, {.learning_rate = 0.1}));
+  FederationOptions options{.rounds = 12};
+  options.training.learning_rate = client_rate;
+  Federation federation{FedAvg{.server_learning_rate = server_rate}, clients, options};
+  federation.start(Parameters<double>(Quadratic<double>::layout_for(1)));
+  double left = 1;
+  for (std::uint64_t round = 1; round <= 12; ++round) {
+    CHECK(federation.step().updated);
+    left *= 1 - server_rate.at(round) * client_rate.at(round) * 1.5;
+    CHECK(federation.parameters().data()[0] == doctest::Approx(4 * (1 - left)).epsilon(1e-14));
+  }
+  options.training.learning_rate = -0.1;
+  CHECK_THROWS_WITH_AS((Federation{FedAvg{}, clients, options}), "federation: learning_rate must be positive",
+                       Error);
+}
+
+TEST_CASE("a checkpoint tells apart runs with other rate schedules") {
+  CHECK(FedAvg{.server_learning_rate = RateSchedule::cosine(0.5, 20)}.describe() ==
+        "FedAvg(server_learning_rate=0.5/cosine:20)");
+}
+
 TEST_CASE("a rate that cannot be is refused") {
   for (const double rate :
        {0.0, -1.0, std::numeric_limits<double>::quiet_NaN(), std::numeric_limits<double>::infinity()}) {

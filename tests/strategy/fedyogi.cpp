@@ -37,6 +37,14 @@ TEST_CASE("with one local step it reaches the pooled optimum") {
         doctest::Approx(hospitals::optimum()).epsilon(1e-6));
 }
 
+TEST_CASE("a server rate that decays brings it to the pooled optimum") {
+  for (const RateSchedule& rate : {RateSchedule::inverse_sqrt(0.5, 10), RateSchedule::cosine(0.5, 3000)}) {
+    InProcess clients = hospitals::make(0.1, {1, 1, 1});
+    CHECK(hospitals::end_of(FedYogi{.server_learning_rate = rate}, clients, {.rounds = 3000}) ==
+          doctest::Approx(hospitals::optimum()).epsilon(1e-12));
+  }
+}
+
 TEST_CASE("hyperparameters outside their range are refused") {
   CHECK_THROWS_AS(FedYogi{.server_learning_rate = -1}.validate(), Error);
   CHECK_THROWS_AS(FedYogi{.beta2 = 1}.validate(), Error);

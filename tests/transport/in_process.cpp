@@ -334,3 +334,94 @@ TEST_CASE("a client whose state cannot be put back fails, saying so, and is aske
     CHECK(std::get<Failure>(delivery->result).message == message);
   }
 }
+
+TEST_CASE("a request to a client that is at work waits until the earlier one is done, in order") {
+  // Whatever the number of threads, "a" squares 2, then 3, then 4, and never two at once.
+  for (const std::size_t threads : {1U, 2U, 4U}) {
+    InProcess transport({.threads = threads});
+    auto at_work = std::make_shared<std::atomic<int>>(0);
+    auto log = std::make_shared<std::vector<int>>();
+    transport.add("a", squares([at_work, log](const SquareRequest& request, std::stop_token) {
+                    CHECK(++*at_work == 1);
+                    std::this_thread::sleep_for(10ms);
+                    log->push_back(request->value);
+                    --*at_work;
+                    return Square::Reply{request->value * request->value};
+                  }));
+    for (const int number : {2, 3, 4}) transport.send<Square>(ids({"a"}), broadcast(number));
+    CHECK(collect(transport, 3) == std::vector<std::string>{"a:4", "a:9", "a:16"});
+    CHECK(*log == std::vector<int>{2, 3, 4});
+  }
+}
+
+TEST_CASE("a request that waits for its client can be given up, and fails when the one before it is") {
+  auto release = std::make_shared<std::atomic<bool>>(false);
+  InProcess transport({.threads = 2});
+  transport.add("a", squares([release](const SquareRequest&, std::stop_token) {
+                  while (!*release) std::this_thread::sleep_for(1ms);
+                  return Square::Reply{1};
+                }));
+  transport.add("b", squares([](const SquareRequest&, std::stop_token) { return Square::Reply{2}; }));
+  const auto first = transport.send<Square>(ids({"a"}), broadcast(0));
+  const auto second = transport.send<Square>(ids({"a"}), broadcast(0));
+  transport.send<Square>(ids({"a"}), broadcast(0));
+  transport.send<Square>(ids({"b"}), broadcast(0));
+  CHECK(collect(transport, 4, Clock::now() + 50ms).empty());
+  transport.give_up<Square>(second);
+  CHECK(collect(transport, 4, Clock::now() + 20ms).empty());  // the first one is still at it
+  transport.give_up<Square>(first);
+  const auto expected = std::vector<std::string>{"a:deadline", "a:deadline", "a:deadline", "b:2"};
+  CHECK(collect(transport, 4, Clock::now() + 5s) == expected);
+  *release = true;
+  std::this_thread::sleep_for(50ms);
+  transport.send<Square>(ids({"a"}), broadcast(0));
+  CHECK(collect(transport, 1) == std::vector<std::string>{"a:1"});
+}
+
+TEST_CASE("a single request that hangs is given up, and the others are delivered") {
+  auto release = std::make_shared<std::atomic<bool>>(false);
+  InProcess transport({.threads = 2});
+  transport.add("a", squares([release](const SquareRequest&, std::stop_token) {
+                  while (!*release) std::this_thread::sleep_for(1ms);
+                  return Square::Reply{1};
+                }));
+  transport.add("b", squares([](const SquareRequest&, std::stop_token stop) {
+                  while (!stop.stop_requested()) std::this_thread::sleep_for(1ms);
+                  return Square::Reply{2};
+                }));
+  const auto requests = transport.send<Square>(ids({"a", "b"}), broadcast(0));
+  CHECK(collect(transport, 2, Clock::now() + 50ms).empty());
+  transport.give_up<Square>(std::span(requests).first(1));
+  CHECK(collect(transport, 1, Clock::now() + 5s) == std::vector<std::string>{"a:deadline"});
+  CHECK(collect(transport, 1, Clock::now() + 50ms).empty());  // nobody has asked b to stop
+  transport.stop<Square>(std::span(requests).last(1));
+  CHECK(collect(transport, 1) == std::vector<std::string>{"b:2"});
+  *release = true;
+}
+
+TEST_CASE("a checkpoint keeps the states of replies that were delivered, not of those that wait") {
+  InProcess transport({.threads = 1});
+  transport.add("good", Stateful{7});
+  const auto before = transport.client_states();
+  transport.send<Train<double>>(ids({"good", "nobody"}), train_broadcast());
+  transport.send<Train<double>>(ids({"good"}), train_broadcast());
+  REQUIRE(transport.next<Train<double>>(Deadline::max()).has_value());
+  const auto once = transport.client_states();
+  CHECK(once != before);
+  REQUIRE(transport.next<Train<double>>(Deadline::max()).has_value());
+  REQUIRE(transport.next<Train<double>>(Deadline::max()).has_value());
+  CHECK(transport.client_states() != once);
+  // A reply that is ready, and not delivered.
+  const auto twice = transport.client_states();
+  InProcess threaded({.threads = 2});
+  threaded.add("good", Stateful{27});
+  CHECK(threaded.client_states() == twice);
+  threaded.add("last", squares([](const SquareRequest&, std::stop_token) { return Square::Reply{1}; }));
+  threaded.send<Train<double>>(ids({"good"}), train_broadcast());
+  threaded.send<Square>(ids({"last"}), broadcast(0));
+  CHECK(collect(threaded, 1, Clock::now() + 5s).size() == 1);
+  std::this_thread::sleep_for(50ms);  // it has trained by now
+  CHECK(threaded.client_states() == twice);
+  REQUIRE(threaded.next<Train<double>>(Deadline::max()).has_value());
+  CHECK(threaded.client_states() != twice);
+}

@@ -46,6 +46,7 @@ inline constexpr ErrorId unsupported_task{"unsupported_task"};  ///< the client 
 inline constexpr ErrorId deadline{"deadline"};                  ///< no reply in time
 inline constexpr ErrorId partial_work{"partial_work"};  ///< unfinished training that the strategy cannot use
 inline constexpr ErrorId invalid_reply{"invalid_reply"};  ///< a reply that breaks its contract
+inline constexpr ErrorId stale{"stale"};                  ///< an update for parameters that are too old
 // the coordinator's side of a round
 inline constexpr ErrorId below_quorum{"below_quorum"};  ///< too few usable replies: the model is unchanged
 inline constexpr ErrorId no_clients{"no_clients"};      ///< the transport reaches nobody

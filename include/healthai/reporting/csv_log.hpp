@@ -25,6 +25,7 @@ namespace healthai {
 ///
 ///     round, updated (1 or 0), selected, participants, failures (how many clients each),
 ///     failed_clients ("id:error;id:error", the error's stable id), num_examples, update_norm,
+///     mean_staleness, max_staleness (0 unless the schedule is Buffered),
 ///     train_<metric>..., eval_<metric>... (clients), central_<metric>... (coordinator),
 ///     evaluation_participants, evaluation_failures, evaluation_quorum (1 or 0), all empty without an evaluation,
 ///     bytes_down, bytes_up, bytes_up_uncompressed, seconds, error (why the model did not change)
@@ -86,9 +87,9 @@ class CsvLog {
     if (column.starts_with("train_")) return 1;
     if (column.starts_with("eval_")) return 2;
     if (column.starts_with("central_")) return 3;
-    static constexpr std::array<std::string_view, 8> first{"round",        "updated",    "selected",
-                                                           "participants", "failures",   "failed_clients",
-                                                           "num_examples", "update_norm"};
+    static constexpr std::array<std::string_view, 10> first{
+        "round",          "updated",      "selected",    "participants",   "failures",
+        "failed_clients", "num_examples", "update_norm", "mean_staleness", "max_staleness"};
     return std::find(first.begin(), first.end(), column) != first.end() ? 0 : 4;
   }
 
@@ -109,7 +110,9 @@ class CsvLog {
             {"failures", to_string(report.failures.size())},
             {"failed_clients", std::move(failed)},
             {"num_examples", detail::shortest(report.num_examples)},
-            {"update_norm", detail::shortest(report.update_norm)}};
+            {"update_norm", detail::shortest(report.update_norm)},
+            {"mean_staleness", detail::shortest(report.mean_staleness)},
+            {"max_staleness", to_string(report.max_staleness)}};
     const auto add = [&row](std::string_view prefix, const Metrics& metrics) {
       for (const Metric& metric : metrics) {
         row.emplace_back(std::string(prefix) + metric.name,

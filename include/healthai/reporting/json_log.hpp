@@ -79,6 +79,8 @@ using Json = nlohmann::ordered_json;
           {"num_examples", report.num_examples},
           {"metrics", detail::metrics_json(report.metrics)},
           {"update_norm", report.update_norm},
+          {"mean_staleness", report.mean_staleness},
+          {"max_staleness", report.max_staleness},
           {"evaluation", std::move(evaluation)},
           {"bytes_down", report.bytes_down},
           {"bytes_up", report.bytes_up},

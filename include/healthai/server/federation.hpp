@@ -2,12 +2,8 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cmath>
-#include <concepts>
-#include <cstddef>
 #include <cstdint>
 #include <functional>
-#include <limits>
 #include <memory>
 #include <optional>
 #include <span>
@@ -19,15 +15,22 @@
 #include <vector>
 
 #include "healthai/aggregation/concept.hpp"
-#include "healthai/core/finite.hpp"
+#include "healthai/core/error.hpp"
 #include "healthai/core/partial_aggregate.hpp"
 #include "healthai/core/random.hpp"
 #include "healthai/core/training.hpp"
 #include "healthai/server/checkpoint.hpp"
 #include "healthai/server/detail/check_reply.hpp"
 #include "healthai/server/detail/decompressed.hpp"
+#include "healthai/server/detail/evaluate_cohort.hpp"
+#include "healthai/server/detail/fill_buffer.hpp"
 #include "healthai/server/detail/fold.hpp"
 #include "healthai/server/detail/gather.hpp"
+#include "healthai/server/detail/in_flight.hpp"
+#include "healthai/server/detail/keep_best.hpp"
+#include "healthai/server/detail/require_fitting.hpp"
+#include "healthai/server/detail/strategy_step.hpp"
+#include "healthai/server/detail/summed_round.hpp"
 #include "healthai/server/observer.hpp"
 #include "healthai/server/options.hpp"
 #include "healthai/server/outcome.hpp"
@@ -36,7 +39,7 @@
 
 namespace healthai {
 
-/// Runs a strategy over the clients of a transport, in synchronous rounds.
+/// Runs a strategy over the clients of a transport, round by round.
 ///
 ///     Federation federation{FedProx{.mu = 0.1}, hospitals, {.rounds = 50, .seed = 1, .checkpoint = "run.ckpt"}};
 ///     auto outcome = federation.run(initial, ProgressBar{}, CsvLog{"rounds.csv"});
@@ -48,6 +51,11 @@ namespace healthai {
 /// else leave them as they were and say in the report who failed and why; evaluate; write the checkpoint. Failures of clients are values in the
 /// RoundReport. What throws is misuse (`invalid_argument`, `not_started`), and a checkpoint that cannot be written or read.
 ///
+/// With `FederationOptions::schedule = Buffered{...}` a round is one aggregation, and clients train on from round to round (see
+/// Buffered). A checkpoint then holds what has been aggregated, and nothing of what is under way: after a resumption all clients
+/// are free, and are asked with the version of the checkpoint. Whatever is still out when `run` returns, `start` is called again or the
+/// federation is destroyed is given up.
+///
 /// \tparam StrategyType   see Strategy; kept by value
 /// \tparam TransportType  see Transport and SummingTransport; kept by reference, and must outlive the federation
 /// \tparam Scalar         float or double: `Federation<FedAvg, InProcess, float>`
@@ -55,7 +63,14 @@ namespace healthai {
 template <class StrategyType, class TransportType, class Scalar = double>
 class Federation {
   using Aggregator = std::remove_cvref_t<decltype(std::declval<StrategyType&>().aggregator)>;
+  using Fold = detail::Fold<StrategyType, Scalar>;
   static constexpr bool shows_replies = Transport<TransportType, Train<Scalar>>;
+  static constexpr bool can_buffer = shows_replies && takes_stale_updates<StrategyType, Scalar>();
+  struct NothingInFlight {
+    explicit NothingInFlight(TransportType& /*transport*/) noexcept {}
+  };
+  using InFlight =
+      std::conditional_t<can_buffer, detail::InFlight<Train<Scalar>, TransportType>, NothingInFlight>;
 
   static_assert(Strategy<StrategyType, Scalar>,
                 "healthai: the first argument of Federation is not a Strategy: see the list of members in "
@@ -79,27 +94,13 @@ class Federation {
 
   /// \throws Error (`invalid_argument`) for hyperparameters or options outside their range.
   Federation(StrategyType strategy, TransportType& transport, FederationOptions options = {})
-      : strategy_(std::move(strategy)), transport_(&transport), options_(std::move(options)) {
+      : strategy_(std::move(strategy)),
+        transport_(&transport),
+        options_(std::move(options)),
+        in_flight_(transport) {
     strategy_.validate();
-    validate(options_.selection);
-    const auto require = [](bool good, const char* what) {
-      if (!good) throw Error(error::invalid_argument, std::string("federation: ") + what);
-    };
-    require(!options_.training.local_steps || *options_.training.local_steps > 0,
-            "local_steps must be at least 1");
-    require(!options_.training.learning_rate ||
-                (is_finite(*options_.training.learning_rate) && *options_.training.learning_rate > 0),
-            "learning_rate must be positive");
-    require(shows_replies || !std::holds_alternative<PowerOfChoice>(options_.selection),
-            "PowerOfChoice needs each client's loss, and this transport shows sums only");
-    require(options_.quorum > 0, "quorum must be at least 1");
-    require(options_.max_failed_rounds > 0, "max_failed_rounds must be at least 1");
-    require(options_.checkpoint_every > 0, "checkpoint_every must be at least 1");
-    require(!options_.tolerance || *options_.tolerance >= 0, "tolerance must be >= 0");
-    require(!options_.resume || !options_.checkpoint.empty(), "resume needs the name of a checkpoint file");
-    require(!options_.early_stopping || options_.evaluation.every > 0,
-            "early stopping needs evaluations: set evaluation.every");
-    require(!options_.deadline || options_.deadline->count() > 0, "deadline must be positive");
+    validate(options_);
+    detail::require_fitting<StrategyType, TransportType, Scalar>(options_);
   }
 
   /// Lets the coordinator evaluate the global parameters itself, on data of its own.
@@ -111,6 +112,7 @@ class Federation {
   /// Begins a run at `initial`, or where the checkpoint left off (see `FederationOptions::resume`).
   /// \throws Error (`checkpoint_mismatch`, `archive_*`, `file`) for a checkpoint that cannot be read or written.
   void start(const Parameters<Scalar>& initial) {
+    abandon();
     current_ = {};
     current_.strategy = strategy_.describe();
     current_.seed = options_.seed;
@@ -137,22 +139,25 @@ class Federation {
     started_ = true;
   }
 
-  /// One round. When `stop` is requested meanwhile, the round is abandoned and leaves no trace but the report's `error`.
+  /// One round, which under `Buffered` is one aggregation: clients who still train when it ends go on. When `stop` is requested
+  /// meanwhile, the round is abandoned and leaves no trace but the report's `error`.
   /// \throws Error (`not_started`); (`file`) when the checkpoint cannot be written.
   RoundReport step(std::stop_token stop = {}) {
     if (!started_) throw Error(error::not_started, "Federation::step: call start(initial) first");
     const auto began = Clock::now();
     const Traffic before = transport_->traffic();
     decompressed_ = {};
+    Before previous{failed_rounds_, current_.last_update_norm, current_.client_losses, {}};
     RoundReport report;
     report.round = current_.completed_rounds + 1;
-    report.selected = select_clients(options_.selection, transport_->clients(), options_.seed, report.round,
-                                     std::span<const ClientLosses::value_type>(current_.client_losses));
-    const bool finished = train(report, stop) && evaluate(report, stop);
-    if (finished) {
+    const auto* buffered = std::get_if<Buffered>(&options_.schedule);
+    const bool trained =
+        buffered != nullptr ? train(*buffered, report, previous, stop) : train(report, previous, stop);
+    if (trained && evaluate(report, stop)) {
       current_.completed_rounds = report.round;
       if (!options_.checkpoint.empty() && report.round % options_.checkpoint_every == 0) write_checkpoint();
     } else {
+      undo(report, previous);
       report.error = "stopped by the caller";
     }
     const Traffic after = transport_->traffic();
@@ -198,6 +203,7 @@ class Federation {
     }
     if (!options_.checkpoint.empty() && current_.completed_rounds % options_.checkpoint_every != 0)
       write_checkpoint();
+    abandon();
     outcome.reason = *reason;
     if (outcome.reason != StopReason::below_quorum) outcome.message.clear();
     outcome.parameters = current_.parameters;
@@ -243,115 +249,153 @@ class Federation {
             transport_->clients()};
   }
 
-  /// The training half of a round. \return false when stopped by the caller.
-  bool train(RoundReport& report, const std::stop_token& stop) {
-    if (report.selected.empty()) {
-      const bool sampled_nobody = !transport_->clients().empty();
-      report.error = sampled_nobody ? "nobody was sampled for this round" : "no client is connected";
-      failed_rounds_ = sampled_nobody ? failed_rounds_ : failed_rounds_ + 1;
-      return true;
-    }
-    auto broadcast = std::make_shared<const TrainBroadcast<Scalar>>(TrainBroadcast<Scalar>{
-        {current_.run, report.round, 0}, current_.seed, current_.parameters, objective(report.round)});
+  /// What a round changes before it is over.
+  struct Before {
+    std::uint64_t failed_rounds;
+    std::optional<double> last_update_norm;
+    ClientLosses client_losses;
+    State state;  // if the round has updated; the parameters are then in next_
+  };
+  void undo(RoundReport& report, Before& previous) {
+    abandon();
+    failed_rounds_ = previous.failed_rounds;
+    current_.last_update_norm = previous.last_update_norm;
+    current_.client_losses = std::move(previous.client_losses);
+    if (!std::exchange(report.updated, false)) return;
+    std::swap(current_.parameters, next_);
+    current_.state = std::move(previous.state);
+  }
+
+  /// Ends what is still out under `Buffered`.
+  void abandon() {
+    if constexpr (can_buffer) in_flight_.abandon();
+  }
+
+  /// The training half of a synchronous round. \return false when stopped by the caller.
+  bool train(RoundReport& report, Before& previous, const std::stop_token& stop) {
+    report.selected = select_clients(options_.selection, transport_->clients(), options_.seed, report.round,
+                                     std::span<const ClientLosses::value_type>(current_.client_losses));
+    if (report.selected.empty()) return nobody(report);
     if constexpr (shows_replies) {
-      const Layout& layout = current_.parameters.layout();
       const bool notes_losses = std::holds_alternative<PowerOfChoice>(options_.selection);
       ClientLosses losses;
-      detail::Fold<StrategyType, Scalar> fold(strategy_, layout, std::move(spare_));
+      Fold fold(strategy_, current_.parameters.layout(), std::move(spare_));
       auto failures = detail::gather<Train<Scalar>>(
-          *transport_, report.selected, std::move(broadcast),
-          {options_.deadline,
-           StrategyType::accepts_partial_work ? options_.grace : std::chrono::milliseconds{0}},
-          stop, [&](const ClientId& client, TrainReply<Scalar> reply) -> std::optional<Failure> {
-            auto wrong = detail::decompressed(client, reply, layout, decompressed_);
-            if (!wrong) {
-              wrong = detail::check_reply(client, reply, layout, StrategyType::accepts_partial_work,
-                                          extra_vectors_of<StrategyType>());
-            }
+          *transport_, report.selected, broadcast(report.round), patience(), stop,
+          [&](const ClientId& client, TrainReply<Scalar> reply) {
             const auto loss = notes_losses ? reply.metrics.find("loss") : std::nullopt;
-            if (!wrong) wrong = fold.add(client, std::move(reply));
+            std::optional<Failure> wrong = take(fold, client, std::move(reply), 1);
             if (!wrong && loss) losses.emplace_back(client, *loss);
             return wrong;
           });
       if (!failures) return false;
       for (const auto& [client, loss] : losses) note_loss(current_.client_losses, client, loss);
       report.failures = std::move(*failures);
-      report.participants = std::move(fold.contributors());
-      report.metrics = std::move(fold.metrics());
-      report.num_examples = fold.num_examples();
-      apply(report, [&fold] { return fold.finish(); });
+      apply(report, previous, fold);
     } else {
       PartialAggregate<Aggregator, Scalar> aggregate = transport_->template sum<Train<Scalar>>(
-          strategy_.aggregator, report.selected, std::move(broadcast), deadline());
+          strategy_.aggregator, report.selected, broadcast(report.round),
+          options_.deadline ? Clock::now() + *options_.deadline : Deadline::max());
       report.failures = std::move(aggregate.failures);
       report.participants = std::move(aggregate.contributors);
       report.metrics = metrics_of(aggregate.scalars);
       report.num_examples = aggregate.weight;
-      apply(report, [&aggregate] { return finish(aggregate); });
+      apply(report, previous, [&aggregate] { return detail::summed_round<StrategyType>(aggregate); });
     }
     return true;
   }
 
-  [[nodiscard]] static RoundAggregate<Scalar> finish(PartialAggregate<Aggregator, Scalar>& aggregate) {
-    const std::size_t expected = 1 + extra_vectors_of<StrategyType>().size();
-    if (aggregate.states.size() != expected) {
-      throw Error(error::invalid_reply, "the transport summed " + std::to_string(aggregate.states.size()) +
-                                            " vectors, but the strategy " + std::string(StrategyType::name) +
-                                            " needs " + std::to_string(expected) +
-                                            ": the update and its extra vectors");
+  /// The training half of a buffered round. \return false when stopped by the caller.
+  bool train(const Buffered& buffered, RoundReport& report, Before& previous, const std::stop_token& stop) {
+    if constexpr (can_buffer) {
+      Fold fold(strategy_, current_.parameters.layout(), std::move(spare_));
+      const bool finished = detail::fill_buffer(
+          buffered, *transport_, in_flight_, options_.seed, patience(), stop, report,
+          [&] { return broadcast(report.round); },
+          [&](const ClientId& client, TrainReply<Scalar> reply, double discount) {
+            return take(fold, client, std::move(reply), discount);
+          });
+      if (!finished) return false;
+      if (report.selected.empty()) return nobody(report);
+      apply(report, previous, fold);
+    } else {  // the constructor has refused it
+      static_cast<void>(buffered), static_cast<void>(report), static_cast<void>(previous),
+          static_cast<void>(stop);
     }
-    RoundAggregate<Scalar> round;
-    round.update = aggregate.states.front().finish();
-    for (std::size_t i = 1; i < expected; ++i) round.extra.push_back(aggregate.states[i].finish());
-    round.scalars = std::move(aggregate.scalars);
-    round.weight = aggregate.weight;
-    return round;
+    return true;
+  }
+
+  bool nobody(RoundReport& report) {
+    if (transport_->clients().empty()) {
+      report.error = "no client is connected";
+    } else if (std::holds_alternative<Buffered>(options_.schedule)) {
+      report.error = "no client is free: every one is still busy with a request that has passed its deadline";
+    } else {
+      report.error = "nobody was sampled for this round";
+      return true;
+    }
+    ++failed_rounds_;
+    return true;
+  }
+
+  /// Checks a reply and folds it in. \return what is wrong with it, if anything
+  std::optional<Failure> take(Fold& fold, const ClientId& client, TrainReply<Scalar>&& reply,
+                              double discount) {
+    const Layout& layout = current_.parameters.layout();
+    auto wrong = detail::decompressed(client, reply, layout, decompressed_);
+    if (!wrong) {
+      wrong = detail::check_reply(client, reply, layout, StrategyType::accepts_partial_work,
+                                  extra_vectors_of<StrategyType>());
+    }
+    if (!wrong) wrong = fold.add(client, std::move(reply), discount);
+    return wrong;
+  }
+
+  [[nodiscard]] std::shared_ptr<const TrainBroadcast<Scalar>> broadcast(std::uint64_t round) const {
+    return std::make_shared<const TrainBroadcast<Scalar>>(TrainBroadcast<Scalar>{
+        {current_.run, round, 0}, current_.seed, current_.parameters, objective(round)});
+  }
+  [[nodiscard]] detail::Patience patience() const {
+    return {options_.deadline,
+            StrategyType::accepts_partial_work ? options_.grace : std::chrono::milliseconds{0}};
   }
 
   [[nodiscard]] LocalObjective<Scalar> objective(std::uint64_t round) const {
     LocalObjective<Scalar> objective = strategy_.configure(current_.state, round);
     if (!objective.local_steps) objective.local_steps = options_.training.local_steps;
-    if (!objective.learning_rate) objective.learning_rate = options_.training.learning_rate;
+    if (!objective.learning_rate && options_.training.learning_rate) {
+      objective.learning_rate = options_.training.learning_rate->at(round);
+    }
     return objective;
   }
 
-  [[nodiscard]] Deadline deadline() const {
-    return options_.deadline ? Clock::now() + *options_.deadline : Deadline::max();
-  }
-
   /// From the aggregate to the next parameters, or to the reason why there are none.
+  void apply(RoundReport& report, Before& previous, Fold& fold) {
+    report.participants = std::move(fold.contributors());
+    report.metrics = std::move(fold.metrics());
+    report.num_examples = fold.num_examples();
+    apply(report, previous, [&fold] { return fold.finish(); });
+  }
+  /// \copydoc apply
   template <class Finish>
-  void apply(RoundReport& report, Finish finish_aggregate) {
+  void apply(RoundReport& report, Before& previous, Finish finish_aggregate) {
     if (report.participants.size() < options_.quorum) {
-      report.error = "round " + std::to_string(report.round) + ": " +
-                     std::to_string(report.participants.size()) + " of " +
-                     std::to_string(report.selected.size()) +
-                     " clients gave a usable update, but the quorum is " + std::to_string(options_.quorum) +
-                     "; the model is unchanged";
-      for (const Failure& failure : report.failures) report.error += "; " + failure.message;
+      report.error = detail::below_quorum(report, options_.quorum);
       ++failed_rounds_;
       return;
     }
     try {
       RoundAggregate<Scalar> round = finish_aggregate();
+      round.round = report.round;
       round.clients = report.participants.size();
       round.population = transport_->clients().size();
       next_ = current_.parameters;
-      State state = current_.state;
-      if constexpr (AppliesRound<StrategyType, Scalar>) {
-        strategy_.apply(state, next_, std::as_const(round));
-      } else {
-        strategy_.apply(state, next_, std::as_const(round.update));
-      }
-      if (!all_finite<Scalar>(next_.span())) {
-        throw Error(error::not_finite,
-                    "the strategy's step makes parameters that are not finite; try a smaller rate");
-      }
+      State state = detail::strategy_step(strategy_, current_.state, next_, std::as_const(round));
       report.update_norm = (next_.flat() - current_.parameters.flat()).template cast<double>().stableNorm();
       std::swap(current_.parameters, next_);
       spare_ = std::move(round.extra);
       spare_.insert(spare_.begin(), std::move(round.update));
-      current_.state = std::move(state);
+      previous.state = std::exchange(current_.state, std::move(state));
       current_.last_update_norm = report.update_norm;
       report.updated = true;
       failed_rounds_ = 0;
@@ -366,55 +410,23 @@ class Federation {
   bool evaluate(RoundReport& report, const std::stop_token& stop) {
     const std::uint64_t every = options_.evaluation.every;
     if (every == 0 || (report.round % every != 0 && report.round != options_.rounds)) return true;
-    EvaluationReport result;
+    std::optional<EvaluationReport> result = EvaluationReport{};
     if (!current_.evaluation_cohort.empty()) {
-      auto broadcast = std::make_shared<const EvaluateBroadcast<Scalar>>(
-          EvaluateBroadcast<Scalar>{{current_.run, report.round, 0}, current_.parameters});
-      if constexpr (Transport<TransportType, Evaluate<Scalar>>) {
-        auto failures = detail::gather<Evaluate<Scalar>>(
-            *transport_, current_.evaluation_cohort, std::move(broadcast), {options_.deadline, {}}, stop,
-            [&](const ClientId& client, const EvaluateReply& reply) -> std::optional<Failure> {
-              if (!reply.metrics.all_finite()) {
-                return Failure{client, std::string(error::not_finite.name()),
-                               "client " + client.str() + " evaluated to a metric that is NaN or infinite"};
-              }
-              result.clients += reply.metrics;
-              result.participants.push_back(client);
-              return std::nullopt;
-            });
-        if (!failures) return false;
-        result.failures = std::move(*failures);
-      } else {
-        auto sums = transport_->template sum<Evaluate<Scalar>>(
-            strategy_.aggregator, current_.evaluation_cohort, std::move(broadcast), deadline());
-        result.clients = metrics_of(sums.scalars);
-        result.participants = std::move(sums.contributors);
-        result.failures = std::move(sums.failures);
-      }
+      result = detail::evaluate_cohort<Scalar>(
+          *transport_, strategy_.aggregator, current_.evaluation_cohort,
+          std::make_shared<const EvaluateBroadcast<Scalar>>(
+              EvaluateBroadcast<Scalar>{{current_.run, report.round, 0}, current_.parameters}),
+          options_.deadline, stop);
+      if (!result) return false;
     }
-    result.quorum = result.participants.size() >= options_.evaluation.quorum;
-    if (central_) result.central = central_(current_.parameters);
-    keep_best(report.round, result);
+    result->quorum = result->participants.size() >= options_.evaluation.quorum;
+    if (central_) result->central = central_(current_.parameters);
+    if (options_.early_stopping) {
+      detail::keep_best(current_.best, current_.evaluations_without_improvement, *options_.early_stopping,
+                        report.round, *result, current_.parameters);
+    }
     report.evaluation = std::move(result);
     return true;
-  }
-
-  void keep_best(std::uint64_t round, const EvaluationReport& result) {
-    if (!options_.early_stopping) return;
-    const EarlyStopping& watch = *options_.early_stopping;
-    std::optional<double> value;
-    if (result.quorum) value = result.clients.find(watch.metric);
-    if (!value) value = result.central.find(watch.metric);
-    if (!value || !is_finite(*value)) return;
-    const double gain =
-        !current_.best ? std::numeric_limits<double>::max()
-                       : (watch.maximise ? *value - current_.best->value : current_.best->value - *value);
-    if (gain > watch.min_delta) {
-      current_.best = BestModel<Scalar>{round, *value, current_.parameters};
-      current_.evaluations_without_improvement = 0;
-    } else {
-      ++current_.evaluations_without_improvement;
-    }
   }
 
   void write_checkpoint() {
@@ -432,6 +444,7 @@ class Federation {
       next_{};  // memory kept between rounds: of a large model, fresh memory costs more than arithmetic
   std::vector<Parameters<Scalar>> spare_{};
   detail::DecompressedBytes decompressed_{};  // of this round
+  InFlight in_flight_;                        // under Buffered
   std::uint64_t failed_rounds_ = 0;           // in a row
   bool started_ = false;
 };

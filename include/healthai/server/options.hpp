@@ -5,9 +5,14 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "healthai/core/client_id.hpp"
+#include "healthai/core/error.hpp"
+#include "healthai/core/finite.hpp"
+#include "healthai/core/rate_schedule.hpp"
+#include "healthai/server/schedule.hpp"
 #include "healthai/server/selection.hpp"
 
 namespace healthai {
@@ -32,8 +37,8 @@ struct EarlyStopping {
 /// What every client is told about its local training, where the strategy says nothing of its own. A client that cannot
 /// honour what is set refuses (see LocalObjective).
 struct TrainingOptions {
-  std::optional<std::uint64_t> local_steps{};  ///< gradient steps a round; none: the client's own choice
-  std::optional<double> learning_rate{};       ///< none: the client's own choice
+  std::optional<std::uint64_t> local_steps{};   ///< gradient steps a round; none: the client's own choice
+  std::optional<RateSchedule> learning_rate{};  ///< that of each round; none: the client's own choice
 };
 
 /// How a Federation runs. Every field has a working default.
@@ -41,10 +46,11 @@ struct FederationOptions {
   std::uint64_t rounds = 10;  ///< the most rounds
   std::uint64_t seed = 0;     ///< all randomness derives from it
   TrainingOptions training{};
-  ClientSelection selection{AllClients{}};
-  std::size_t quorum = 1;  ///< fewer usable replies than this, and the model stays as it was
+  ClientSelection selection{AllClients{}};  ///< for synchronous rounds; `Buffered` chooses by itself
+  Schedule schedule{Synchronous{}};         ///< when replies are aggregated
+  std::size_t quorum = 1;                   ///< fewer usable replies than this, and the model stays as it was
 
-  /// How long clients may train; none: as long as they like. Then they are asked to stop, and a strategy that accepts
+  /// How long clients may train, from when they are asked; none: as long as they like. Then they are asked to stop, and a strategy that accepts
   /// partial work waits `grace` longer for what they have.
   std::optional<std::chrono::milliseconds> deadline{};
   std::chrono::milliseconds grace{1000};
@@ -63,5 +69,33 @@ struct FederationOptions {
 
   bool keep_history = true;  ///< keep every RoundReport in the outcome; turn off for very long runs
 };
+
+/// \throws Error (`invalid_argument`) for options outside their range, or that contradict each other.
+inline void validate(const FederationOptions& options) {
+  validate(options.selection);
+  validate(options.schedule);
+  const auto require = [](bool good, const char* what) {
+    if (!good) throw Error(error::invalid_argument, std::string("federation: ") + what);
+  };
+  const auto& training = options.training;
+  require(!training.local_steps || *training.local_steps > 0, "local_steps must be at least 1");
+  require(!training.learning_rate ||
+              (is_finite(training.learning_rate->initial()) && training.learning_rate->initial() > 0),
+          "learning_rate must be positive");
+  require(options.quorum > 0, "quorum must be at least 1");
+  require(options.max_failed_rounds > 0, "max_failed_rounds must be at least 1");
+  require(options.checkpoint_every > 0, "checkpoint_every must be at least 1");
+  require(!options.tolerance || *options.tolerance >= 0, "tolerance must be >= 0");
+  require(!options.resume || !options.checkpoint.empty(), "resume needs the name of a checkpoint file");
+  require(!options.early_stopping || options.evaluation.every > 0,
+          "early stopping needs evaluations: set evaluation.every");
+  require(!options.deadline || options.deadline->count() > 0, "deadline must be positive");
+  if (const auto* buffered = std::get_if<Buffered>(&options.schedule)) {
+    require(std::holds_alternative<AllClients>(options.selection),
+            "Buffered chooses among the clients who are free by itself: set Buffered::concurrency, and leave "
+            "selection at AllClients");
+    require(options.quorum <= buffered->size, "quorum must not be larger than the size of the buffer");
+  }
+}
 
 }  // namespace healthai

@@ -28,17 +28,22 @@ struct EvaluationReport {
   }
 };
 
-/// What happened in one round.
+/// What happened in one round. Under `Buffered` a round is one aggregation; clients may have been asked in an earlier one,
+/// and may still train when it ends.
 struct RoundReport {
-  std::uint64_t round = 0;               ///< from 1
-  std::vector<ClientId> selected{};      ///< who was asked to train, in client-id order
+  std::uint64_t round = 0;  ///< from 1
+  /// Who was asked to train, in client-id order. Under `Buffered` also who was asked earlier and still trained.
+  std::vector<ClientId> selected{};
   std::vector<ClientId> participants{};  ///< whose update is in the aggregate
-  std::vector<Failure> failures{};       ///< everyone else who was asked, and why
+  std::vector<Failure> failures{};       ///< everyone else who is not at work any more, and why
   bool updated = false;                  ///< whether the global parameters changed
   std::string error{};                   ///< why they did not; empty when they did
   double num_examples = 0;               ///< total weight of the aggregate
   Metrics metrics{};                     ///< the clients' training metrics, summed
   double update_norm = 0;                ///< Euclidean length of the step that the global parameters took
+  /// Over the participants, how many versions of the parameters were made while they trained; 0 unless under `Buffered`.
+  double mean_staleness = 0;
+  std::uint64_t max_staleness = 0;               ///< likewise, the largest
   std::optional<EvaluationReport> evaluation{};  ///< when this round was evaluated
   std::uint64_t bytes_down = 0;  ///< sent to clients: bytes on the wire, or of parameters in-process
   std::uint64_t bytes_up = 0;    ///< received from clients, likewise
@@ -51,7 +56,8 @@ struct RoundReport {
   template <class Archive>
   void serialize(Archive& archive, unsigned /*version*/) {
     archive& round& selected& participants& failures& updated& error& num_examples& metrics& update_norm&
-        evaluation& bytes_down& bytes_up& bytes_up_uncompressed& seconds& observer_errors;
+        mean_staleness& max_staleness& evaluation& bytes_down& bytes_up& bytes_up_uncompressed& seconds&
+            observer_errors;
   }
 };
 

@@ -91,6 +91,23 @@ inline void validate(const ClientSelection& selection) {
   }
 }
 
+/// All of `clients` in a random order, which depends on (seed, client_selection, round, client) of each: who else is there
+/// changes nobody's place among the others. A template so that sorting is compiled only where it is used; `Id` is ClientId.
+template <class Id = ClientId>
+[[nodiscard]] std::vector<Id> in_random_order(std::vector<Id> clients, std::uint64_t seed,
+                                              std::uint64_t round) {
+  std::vector<std::pair<std::uint64_t, Id>> drawn;
+  drawn.reserve(clients.size());
+  for (Id& client : clients) {
+    const std::uint64_t key = Stream(seed, Purpose::client_selection, round, client.str())();
+    drawn.emplace_back(key, std::move(client));
+  }
+  std::sort(drawn.begin(), drawn.end());
+  clients.clear();
+  for (auto& [key, client] : drawn) clients.push_back(std::move(client));
+  return clients;
+}
+
 /// Chooses among `clients` for `round` (from 1); the result is in the order of their ids. Each client's fate depends
 /// on its own random stream (seed, client_selection, round, client): who else is there changes nobody's numbers. A
 /// template so that sorting is compiled only where it is used; `Id` is ClientId.
@@ -100,27 +117,16 @@ template <class Id = ClientId>
                                              std::uint64_t seed, std::uint64_t round,
                                              std::span<const std::pair<Id, double>> losses = {}) {
   std::sort(clients.begin(), clients.end());
-  const auto stream = [seed, round](const Id& client) {
-    return Stream(seed, Purpose::client_selection, round, client.str());
-  };
   if (const auto* poisson = std::get_if<PoissonSampling>(&selection)) {
     std::erase_if(clients, [&](const Id& client) {
-      Stream numbers = stream(client);
+      Stream numbers(seed, Purpose::client_selection, round, client.str());
       return uniform(numbers) >= poisson->probability;
     });
   }
   // The first `count` of a random order.
   const auto sample = [&](std::size_t count) {
-    std::vector<std::pair<std::uint64_t, Id>> drawn;
-    drawn.reserve(clients.size());
-    for (Id& client : clients) {
-      const std::uint64_t key = stream(client)();
-      drawn.emplace_back(key, std::move(client));
-    }
-    std::sort(drawn.begin(), drawn.end());
-    count = (std::min)(count, drawn.size());
-    clients.clear();
-    for (std::size_t i = 0; i < count; ++i) clients.push_back(std::move(drawn[i].second));
+    clients = in_random_order(std::move(clients), seed, round);
+    clients.resize((std::min)(count, clients.size()));
   };
   if (const auto* fraction = std::get_if<FractionOfClients>(&selection)) {
     const auto share = static_cast<std::size_t>(fraction->fraction * static_cast<double>(clients.size()));

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -36,7 +37,8 @@ namespace healthai {
 /// threads. Attacks that need others' updates hold back a whole round (as many models as there are clients) and then
 /// deliver it in the order of the requests; the others keep the order of the wrapped transport and hold nothing. An
 /// update whose layout is not the request's, or that is not finite, teaches nothing; when nothing is known, attackers
-/// send their honest updates. When a round is given up, attackers use what came before that.
+/// send their honest updates. When a round is given up, attackers use what came before that. Under the `Buffered` schedule there are
+/// no whole rounds, so attacks that need others' updates throw there.
 ///
 /// Compressed updates that an attacker has to see or to rewrite are handed on decompressed.
 ///
@@ -70,13 +72,24 @@ class Attacked {
       return inner_->template send<T>(ids, std::move(broadcast));
     } else {
       auto& round = round_of<T>();
-      round.broadcast = broadcast;
-      round.clients = ids.size();
-      round.attackers = static_cast<std::size_t>(
-          std::count_if(ids.begin(), ids.end(), [this](const ClientId& id) { return attacks(id); }));
-      std::vector<RequestId> requests = inner_->template send<T>(ids, std::move(broadcast));
+      if (!round.held.empty()) {
+        throw Error(
+            error::invalid_argument,
+            "attacked: this attack needs the updates of a whole round, and requests of an earlier one are "
+            "still out, as under the Buffered schedule; use Synchronous, or an attack that needs its own "
+            "update only");
+      }
+      std::vector<RequestId> requests = inner_->template send<T>(ids, broadcast);
       if (detail::needs_others(attack_)) {
+        round.clients = ids.size();
+        round.attackers = static_cast<std::size_t>(
+            std::count_if(ids.begin(), ids.end(), [this](const ClientId& id) { return attacks(id); }));
         for (const RequestId request : requests) round.held.expect(request);
+        round.broadcast = std::move(broadcast);
+      } else {
+        for (std::size_t i = 0; i < ids.size(); ++i) {
+          if (attacks(ids[i])) round.asked.emplace(requests[i], broadcast);
+        }
       }
       return requests;
     }
@@ -90,12 +103,15 @@ class Attacked {
       auto& round = round_of<T>();
       if (!detail::needs_others(attack_)) {
         std::optional<Delivery<T>> delivery = inner_->template next<T>(deadline);
-        if (!delivery || !attacks(delivery->client)) return delivery;
-        open(*delivery, round.broadcast->parameters.layout());
+        const auto found = delivery ? round.asked.find(delivery->request) : round.asked.end();
+        if (found == round.asked.end()) return delivery;
+        const std::shared_ptr<const typename T::Broadcast> asked = std::move(found->second);
+        round.asked.erase(found);
+        open(*delivery, asked->parameters.layout());
         if (auto* reply = std::get_if<typename T::Reply>(&delivery->result)) {
-          detail::poison_own(attack_, reply->update,
-                             Stream(round.broadcast->seed, Purpose::simulation, round.broadcast->id.round,
-                                    "noise/" + delivery->client.str()));
+          detail::poison_own(
+              attack_, reply->update,
+              Stream(asked->seed, Purpose::simulation, asked->id.round, "noise/" + delivery->client.str()));
         }
         return delivery;
       }
@@ -118,6 +134,16 @@ class Attacked {
   void give_up() {
     inner_->template give_up<T>();
   }
+  /// The same for some requests only, where the wrapped transport can do that.
+  template <Task T>
+  void stop(std::span<const RequestId> requests) requires EndsSingleRequests<TransportType, T> {
+    inner_->template stop<T>(requests);
+  }
+  /// \copydoc stop
+  template <Task T>
+  void give_up(std::span<const RequestId> requests) requires EndsSingleRequests<TransportType, T> {
+    inner_->template give_up<T>(requests);
+  }
 
   /// The states of the wrapped transport's clients, where it has them: what a checkpoint keeps.
   [[nodiscard]] auto client_states() const requires requires(const TransportType& transport) {
@@ -136,10 +162,13 @@ class Attacked {
 
   template <class T>
   struct Round {
+    // Of attacks that need others' updates: the round.
     std::shared_ptr<const typename T::Broadcast> broadcast;
     std::size_t clients = 0;
     std::size_t attackers = 0;
     detail::HeldReplies<T> held;
+    // Of the others: what attackers who have not replied were asked with.
+    std::map<RequestId, std::shared_ptr<const typename T::Broadcast>> asked;
   };
   template <class T>
   [[nodiscard]] Round<T>& round_of() noexcept {

@@ -35,9 +35,23 @@ namespace healthai {
 /// - A client becomes a Failure (`deadline`) at the virtual deadline if it takes longer; a Failure (`client_failed`)
 ///   when it breaks off, at the time at which it would have replied, or goes away before that. None of these is asked
 ///   to train at all: it would cost time, and a client's state changes only with a reply that counts.
+/// - What is given up takes no more time: it is delivered, and the clock stays.
 /// - `clients()` are those who are there now. When nobody is, advance the clock.
 /// - Other tasks take no time and pass as they are. After a resumption from a checkpoint the clock starts at 0 again;
 ///   advance it to where it was if availability depends on it.
+/// - Under the `Buffered` schedule clients train on from round to round. As many replies as there are clients at work may
+///   have come from the wrapped transport and wait here for their time; a checkpoint takes the states of their clients
+///   as they are after them.
+///
+/// How long a round took in virtual time is the difference of `clock().now()` after and before it:
+///
+///     federation.start(initial);
+///     while (!federation.ended()) {
+///       const RoundReport report = federation.step();
+///       std::cout << report.round << ' ' << simulated.clock().now() << '\n';
+///     }
+///
+/// or, in `run`, of what an observer `[&](const RoundReport&) { ... simulated.clock().now() ... }` sees.
 ///
 /// \tparam TransportType  a Transport that gives up to 2^63 numbers to requests; kept by reference, and must outlive
 ///   this object. It satisfies Transport for the tasks that the wrapped one does.
@@ -130,7 +144,25 @@ class SimulatedTime {
   }
   template <Task T>
   void give_up() {
+    if constexpr (is_training<T>) {
+      std::map<When, std::variant<RequestId, Delivery<T>>> now;
+      auto& events = std::get<Agenda<T>>(agendas_).events;
+      for (auto& [when, event] : events) {
+        now.emplace(When{std::fmin(when.first, clock_.now()), when.second}, std::move(event));
+      }
+      events = std::move(now);
+    }
     inner_->template give_up<T>();
+  }
+  /// The same for some requests only, where the wrapped transport can do that.
+  template <Task T>
+  void stop(std::span<const RequestId> requests) requires EndsSingleRequests<TransportType, T> {
+    inner_->template stop<T>(requests);
+  }
+  /// \copydoc stop
+  template <Task T>
+  void give_up(std::span<const RequestId> requests) requires EndsSingleRequests<TransportType, T> {
+    inner_->template give_up<T>(requests);
   }
 
   /// The states of the wrapped transport's clients, where it has them: what a checkpoint keeps.

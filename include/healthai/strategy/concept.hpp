@@ -31,6 +31,14 @@ concept AppliesUpdate = requires(const S& strategy, typename S::template State<S
   strategy.apply(state, parameters, update);
 };
 
+/// A strategy that applies the aggregated update and the number of the round, on which its rate depends (see RateSchedule).
+template <class S, class Scalar>
+concept AppliesUpdateOfRound = requires(const S& strategy, typename S::template State<Scalar>& state,
+                                        Parameters<Scalar>& parameters, const Parameters<Scalar>& update,
+                                        std::uint64_t round) {
+  strategy.apply(state, parameters, update, round);
+};
+
 /// A strategy that looks at more of a round than the aggregated update: extra vectors, numbers, how many took part.
 template <class S, class Scalar>
 concept AppliesRound = requires(const S& strategy, typename S::template State<Scalar>& state,
@@ -58,11 +66,16 @@ concept RescalesReplies = requires(const S& strategy, TrainReply<Scalar> reply) 
 /// - `strategy.template init<Scalar>(layout)` makes the state of a new run.
 /// - `strategy.configure(state, round)` is what the chosen clients of a round are told: one objective for all.
 /// - `strategy.apply(state, parameters, update)` turns the aggregated update into the next global parameters, in place; or
+///   `strategy.apply(state, parameters, update, round)`, with the round's number too, from 1; or
 ///   `strategy.apply(state, parameters, round)`, with the whole RoundAggregate. Called only for a round with enough usable
 ///   replies, so that no replies means no change.
 /// - `S::accepts_partial_work`: whether an update from a client that stopped early may be aggregated.
 /// - Optional: `static constexpr std::array<ExtraVector, N> S::extra_vectors`, the vectors that a reply must bring beside the
 ///   update, and `strategy.contribution(reply)`, what one reply adds (see RescalesReplies).
+/// - Optional: `static constexpr bool S::accepts_stale_updates`: whether the updates of one aggregate may be for parameters of different
+///   ages, as under the `Buffered` schedule. Not set, it is true of a strategy that applies the aggregated update and asks for nothing
+///   else, and false of others: sums that must hold every change of the clients' memories, or numbers that are compared
+///   between clients, come out wrong.
 /// - Thread safety: none needed. Not required: virtual functions, or knowing how clients train.
 template <class S, class Scalar>
 concept Strategy = std::copy_constructible<S> &&
@@ -75,7 +88,7 @@ concept Strategy = std::copy_constructible<S> &&
   requires Aggregator<std::remove_cvref_t<decltype(strategy.aggregator)>, Scalar>;
   { strategy.template init<Scalar>(layout) } -> std::same_as<typename S::template State<Scalar>>;
   { strategy.configure(state, round) } -> std::same_as<LocalObjective<Scalar>>;
-  requires AppliesUpdate<S, Scalar> || AppliesRound<S, Scalar>;
+  requires AppliesUpdate<S, Scalar> || AppliesUpdateOfRound<S, Scalar> || AppliesRound<S, Scalar>;
 };
 
 /// The vectors that a strategy asks of clients beside the update.
@@ -85,6 +98,16 @@ template <class S>
     return S::extra_vectors;
   } else {
     return {};
+  }
+}
+
+/// Whether a strategy may be given updates of different ages: see Strategy.
+template <class S, class Scalar>
+[[nodiscard]] constexpr bool takes_stale_updates() noexcept {
+  if constexpr (requires { static_cast<bool>(S::accepts_stale_updates); }) {
+    return S::accepts_stale_updates;
+  } else {
+    return !AppliesRound<S, Scalar> && !RescalesReplies<S, Scalar> && extra_vectors_of<S>().empty();
   }
 }
 

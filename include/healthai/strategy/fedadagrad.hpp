@@ -6,6 +6,7 @@
 
 #include "healthai/aggregation/weighted_mean.hpp"
 #include "healthai/core/number_text.hpp"
+#include "healthai/core/rate_schedule.hpp"
 #include "healthai/strategy/concept.hpp"
 #include "healthai/strategy/detail/adaptive_step.hpp"
 #include "healthai/strategy/detail/hyperparameters.hpp"
@@ -21,9 +22,9 @@ namespace healthai {
 /// The sum only grows, so that the rate decays by itself. The paper starts v at tau^2; here it starts at 0, as implementations do.
 template <class AggregatorType = WeightedMean>
 struct BasicFedAdagrad {
-  double server_learning_rate = 0.1;  ///< > 0
-  double beta1 = 0;                   ///< in [0, 1)
-  double tau = 1e-3;                  ///< > 0; the degree of adaptivity: smaller is more adaptive
+  RateSchedule server_learning_rate = 0.1;  ///< > 0
+  double beta1 = 0;                         ///< in [0, 1)
+  double tau = 1e-3;                        ///< > 0; the degree of adaptivity: smaller is more adaptive
   AggregatorType aggregator{};
 
   static constexpr std::string_view name = "FedAdagrad";
@@ -33,7 +34,7 @@ struct BasicFedAdagrad {
   using State = detail::AdaptiveState<Scalar>;
 
   [[nodiscard]] std::string describe() const {
-    return "FedAdagrad(server_learning_rate=" + number_text(server_learning_rate) +
+    return "FedAdagrad(server_learning_rate=" + server_learning_rate.describe() +
            ",beta1=" + number_text(beta1) + ",tau=" + number_text(tau) + detail::aggregator_text(*this) + ")";
   }
   void validate() const {
@@ -51,8 +52,8 @@ struct BasicFedAdagrad {
   }
   template <class Scalar>
   void apply(detail::AdaptiveState<Scalar>& state, Parameters<Scalar>& parameters,
-             const Parameters<Scalar>& update) const {
-    detail::adaptive_step(state, parameters, update, server_learning_rate, beta1, tau,
+             const Parameters<Scalar>& update, std::uint64_t round = 1) const {
+    detail::adaptive_step(state, parameters, update, server_learning_rate.at(round), beta1, tau,
                           [](double v, double squared) { return v + squared; });
   }
 };

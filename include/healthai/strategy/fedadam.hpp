@@ -7,6 +7,7 @@
 
 #include "healthai/aggregation/weighted_mean.hpp"
 #include "healthai/core/number_text.hpp"
+#include "healthai/core/rate_schedule.hpp"
 #include "healthai/strategy/concept.hpp"
 #include "healthai/strategy/detail/adaptive_step.hpp"
 #include "healthai/strategy/detail/hyperparameters.hpp"
@@ -24,10 +25,10 @@ namespace healthai {
 /// Adam: A Method for Stochastic Optimization, 2015, section 2, with t + 1 in the place of t, as the Flower framework has it.
 template <class AggregatorType = WeightedMean>
 struct BasicFedAdam {
-  double server_learning_rate = 0.1;  ///< > 0
-  double beta1 = 0.9;                 ///< in [0, 1)
-  double beta2 = 0.99;                ///< in [0, 1)
-  double tau = 1e-3;                  ///< > 0; the degree of adaptivity: smaller is more adaptive
+  RateSchedule server_learning_rate = 0.1;  ///< > 0
+  double beta1 = 0.9;                       ///< in [0, 1)
+  double beta2 = 0.99;                      ///< in [0, 1)
+  double tau = 1e-3;                        ///< > 0; the degree of adaptivity: smaller is more adaptive
   AggregatorType aggregator{};
 
   static constexpr std::string_view name = "FedAdam";
@@ -37,7 +38,7 @@ struct BasicFedAdam {
   using State = detail::AdaptiveState<Scalar>;
 
   [[nodiscard]] std::string describe() const {
-    return "FedAdam(server_learning_rate=" + number_text(server_learning_rate) +
+    return "FedAdam(server_learning_rate=" + server_learning_rate.describe() +
            ",beta1=" + number_text(beta1) + ",beta2=" + number_text(beta2) + ",tau=" + number_text(tau) +
            detail::aggregator_text(*this) + ")";
   }
@@ -56,10 +57,10 @@ struct BasicFedAdam {
   }
   template <class Scalar>
   void apply(detail::AdaptiveState<Scalar>& state, Parameters<Scalar>& parameters,
-             const Parameters<Scalar>& update) const {
+             const Parameters<Scalar>& update, std::uint64_t round = 1) const {
     const auto exponent = static_cast<double>(state.steps + 2);
     const double correction = std::sqrt(1 - std::pow(beta2, exponent)) / (1 - std::pow(beta1, exponent));
-    detail::adaptive_step(state, parameters, update, server_learning_rate * correction, beta1, tau,
+    detail::adaptive_step(state, parameters, update, server_learning_rate.at(round) * correction, beta1, tau,
                           [this](double v, double squared) { return beta2 * v + (1 - beta2) * squared; });
   }
 };

@@ -6,6 +6,7 @@
 
 #include "healthai/aggregation/weighted_mean.hpp"
 #include "healthai/core/number_text.hpp"
+#include "healthai/core/rate_schedule.hpp"
 #include "healthai/strategy/concept.hpp"
 #include "healthai/strategy/detail/hyperparameters.hpp"
 
@@ -20,7 +21,7 @@ namespace healthai {
 /// With one full-batch local step of rate r it is gradient descent of rate r on the pooled loss.
 template <class AggregatorType = WeightedMean>
 struct BasicFedAvg {
-  double server_learning_rate = 1;  ///< > 0
+  RateSchedule server_learning_rate = 1;  ///< > 0
   AggregatorType aggregator{};
 
   static constexpr std::string_view name = "FedAvg";
@@ -31,11 +32,11 @@ struct BasicFedAvg {
   using State = Stateless<Scalar>;
 
   [[nodiscard]] std::string describe() const {
-    return "FedAvg(server_learning_rate=" + number_text(server_learning_rate) +
-           detail::aggregator_text(*this) + ")";
+    return "FedAvg(server_learning_rate=" + server_learning_rate.describe() + detail::aggregator_text(*this) +
+           ")";
   }
   void validate() const {
-    detail::require_positive(name, "server_learning_rate", server_learning_rate);
+    detail::require_positive(name, "server_learning_rate", server_learning_rate.initial());
     detail::validate_aggregator(aggregator);
   }
   template <class Scalar>
@@ -48,12 +49,13 @@ struct BasicFedAvg {
     return {};
   }
   template <class Scalar>
-  void apply(Stateless<Scalar>& /*state*/, Parameters<Scalar>& parameters,
-             const Parameters<Scalar>& update) const {
-    if (server_learning_rate == 1) {
+  void apply(Stateless<Scalar>& /*state*/, Parameters<Scalar>& parameters, const Parameters<Scalar>& update,
+             std::uint64_t round = 1) const {
+    const double rate = server_learning_rate.at(round);
+    if (rate == 1) {
       parameters.flat() += update.flat();
     } else {
-      parameters.flat() += static_cast<Scalar>(server_learning_rate) * update.flat();
+      parameters.flat() += static_cast<Scalar>(rate) * update.flat();
     }
   }
 };

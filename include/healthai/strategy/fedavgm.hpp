@@ -6,6 +6,7 @@
 
 #include "healthai/aggregation/weighted_mean.hpp"
 #include "healthai/core/number_text.hpp"
+#include "healthai/core/rate_schedule.hpp"
 #include "healthai/strategy/concept.hpp"
 #include "healthai/strategy/detail/hyperparameters.hpp"
 
@@ -19,8 +20,8 @@ namespace healthai {
 /// v starts at zero. A steady update is amplified up to 1 / (1 - server_momentum) times; without momentum it is FedAvg.
 template <class AggregatorType = WeightedMean>
 struct BasicFedAvgM {
-  double server_momentum = 0.9;     ///< in [0, 1)
-  double server_learning_rate = 1;  ///< > 0
+  double server_momentum = 0.9;           ///< in [0, 1)
+  RateSchedule server_learning_rate = 1;  ///< > 0
   AggregatorType aggregator{};
 
   static constexpr std::string_view name = "FedAvgM";
@@ -38,13 +39,12 @@ struct BasicFedAvgM {
 
   [[nodiscard]] std::string describe() const {
     return "FedAvgM(server_momentum=" + number_text(server_momentum) +
-           ",server_learning_rate=" + number_text(server_learning_rate) + detail::aggregator_text(*this) +
-           ")";
+           ",server_learning_rate=" + server_learning_rate.describe() + detail::aggregator_text(*this) + ")";
   }
   void validate() const {
     detail::require_hyperparameter(server_momentum >= 0 && server_momentum < 1, name,
                                    "server_momentum must be in [0, 1)", server_momentum);
-    detail::require_positive(name, "server_learning_rate", server_learning_rate);
+    detail::require_positive(name, "server_learning_rate", server_learning_rate.initial());
     detail::validate_aggregator(aggregator);
   }
   template <class Scalar>
@@ -57,9 +57,10 @@ struct BasicFedAvgM {
     return {};
   }
   template <class Scalar>
-  void apply(State<Scalar>& state, Parameters<Scalar>& parameters, const Parameters<Scalar>& update) const {
+  void apply(State<Scalar>& state, Parameters<Scalar>& parameters, const Parameters<Scalar>& update,
+             std::uint64_t round = 1) const {
     state.velocity.flat() = static_cast<Scalar>(server_momentum) * state.velocity.flat() + update.flat();
-    parameters.flat() += static_cast<Scalar>(server_learning_rate) * state.velocity.flat();
+    parameters.flat() += static_cast<Scalar>(server_learning_rate.at(round)) * state.velocity.flat();
   }
 };
 

@@ -33,6 +33,8 @@ struct BasicFedDyn {
 
   static constexpr std::string_view name = "FedDyn";
   static constexpr bool accepts_partial_work = true;
+  /// h is the mean of what clients remember: a change that is discounted, or too old to be used, would be missing for good.
+  static constexpr bool accepts_stale_updates = false;
 
   /// What it remembers: the mean of the clients' gradients.
   template <class Scalar>

@@ -8,6 +8,7 @@
 #include "healthai/aggregation/weighted_mean.hpp"
 #include "healthai/core/error.hpp"
 #include "healthai/core/number_text.hpp"
+#include "healthai/core/rate_schedule.hpp"
 #include "healthai/strategy/concept.hpp"
 #include "healthai/strategy/detail/hyperparameters.hpp"
 
@@ -25,21 +26,23 @@ namespace healthai {
 /// that stopped early counts: that is the point. A reply that does not say how many steps were taken is rejected.
 template <class AggregatorType = WeightedMean>
 struct BasicFedNova {
-  double server_learning_rate = 1;  ///< > 0
+  RateSchedule server_learning_rate = 1;  ///< > 0
   AggregatorType aggregator{};
 
   static constexpr std::string_view name = "FedNova";
   static constexpr bool accepts_partial_work = true;
+  /// Steps are counted reply by reply, and their mean is over the same replies.
+  static constexpr bool accepts_stale_updates = true;
 
   template <class Scalar>
   using State = Stateless<Scalar>;
 
   [[nodiscard]] std::string describe() const {
-    return "FedNova(server_learning_rate=" + number_text(server_learning_rate) +
+    return "FedNova(server_learning_rate=" + server_learning_rate.describe() +
            detail::aggregator_text(*this) + ")";
   }
   void validate() const {
-    detail::require_positive(name, "server_learning_rate", server_learning_rate);
+    detail::require_positive(name, "server_learning_rate", server_learning_rate.initial());
     detail::validate_aggregator(aggregator);
   }
   template <class Scalar>
@@ -69,7 +72,8 @@ struct BasicFedNova {
   void apply(Stateless<Scalar>& /*state*/, Parameters<Scalar>& parameters,
              const RoundAggregate<Scalar>& round) const {
     const double steps = round.scalar(weighted_steps) / round.weight;
-    parameters.flat() += static_cast<Scalar>(server_learning_rate * steps) * round.update.flat();
+    parameters.flat() +=
+        static_cast<Scalar>(server_learning_rate.at(round.round) * steps) * round.update.flat();
   }
 
  private:

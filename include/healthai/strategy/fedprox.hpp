@@ -4,6 +4,7 @@
 #include <string>
 #include <string_view>
 
+#include "healthai/core/rate_schedule.hpp"
 #include "healthai/strategy/detail/hyperparameters.hpp"
 #include "healthai/strategy/fedavg.hpp"
 
@@ -15,8 +16,8 @@ namespace healthai {
 /// it is FedAvg bit for bit. Clients that do not honour the proximal term refuse, which the report says.
 template <class AggregatorType = WeightedMean>
 struct BasicFedProx {
-  double mu = 0.01;                 ///< >= 0
-  double server_learning_rate = 1;  ///< > 0
+  double mu = 0.01;                       ///< >= 0
+  RateSchedule server_learning_rate = 1;  ///< > 0
   AggregatorType aggregator{};
 
   static constexpr std::string_view name = "FedProx";
@@ -26,7 +27,7 @@ struct BasicFedProx {
   using State = Stateless<Scalar>;
 
   [[nodiscard]] std::string describe() const {
-    return "FedProx(mu=" + number_text(mu) + ",server_learning_rate=" + number_text(server_learning_rate) +
+    return "FedProx(mu=" + number_text(mu) + ",server_learning_rate=" + server_learning_rate.describe() +
            detail::aggregator_text(*this) + ")";
   }
   void validate() const {
@@ -45,9 +46,9 @@ struct BasicFedProx {
     return objective;
   }
   template <class Scalar>
-  void apply(Stateless<Scalar>& state, Parameters<Scalar>& parameters,
-             const Parameters<Scalar>& update) const {
-    averaging().apply(state, parameters, update);
+  void apply(Stateless<Scalar>& state, Parameters<Scalar>& parameters, const Parameters<Scalar>& update,
+             std::uint64_t round = 1) const {
+    averaging().apply(state, parameters, update, round);
   }
 
  private:

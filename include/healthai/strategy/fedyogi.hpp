@@ -6,6 +6,7 @@
 
 #include "healthai/aggregation/weighted_mean.hpp"
 #include "healthai/core/number_text.hpp"
+#include "healthai/core/rate_schedule.hpp"
 #include "healthai/strategy/concept.hpp"
 #include "healthai/strategy/detail/adaptive_step.hpp"
 #include "healthai/strategy/detail/hyperparameters.hpp"
@@ -22,10 +23,10 @@ namespace healthai {
 /// The paper starts v at tau^2; here it starts at 0, as implementations do. v stays >= 0.
 template <class AggregatorType = WeightedMean>
 struct BasicFedYogi {
-  double server_learning_rate = 0.01;  ///< > 0
-  double beta1 = 0.9;                  ///< in [0, 1)
-  double beta2 = 0.99;                 ///< in [0, 1)
-  double tau = 1e-3;                   ///< > 0; the degree of adaptivity: smaller is more adaptive
+  RateSchedule server_learning_rate = 0.01;  ///< > 0
+  double beta1 = 0.9;                        ///< in [0, 1)
+  double beta2 = 0.99;                       ///< in [0, 1)
+  double tau = 1e-3;                         ///< > 0; the degree of adaptivity: smaller is more adaptive
   AggregatorType aggregator{};
 
   static constexpr std::string_view name = "FedYogi";
@@ -35,7 +36,7 @@ struct BasicFedYogi {
   using State = detail::AdaptiveState<Scalar>;
 
   [[nodiscard]] std::string describe() const {
-    return "FedYogi(server_learning_rate=" + number_text(server_learning_rate) +
+    return "FedYogi(server_learning_rate=" + server_learning_rate.describe() +
            ",beta1=" + number_text(beta1) + ",beta2=" + number_text(beta2) + ",tau=" + number_text(tau) +
            detail::aggregator_text(*this) + ")";
   }
@@ -54,8 +55,8 @@ struct BasicFedYogi {
   }
   template <class Scalar>
   void apply(detail::AdaptiveState<Scalar>& state, Parameters<Scalar>& parameters,
-             const Parameters<Scalar>& update) const {
-    detail::adaptive_step(state, parameters, update, server_learning_rate, beta1, tau,
+             const Parameters<Scalar>& update, std::uint64_t round = 1) const {
+    detail::adaptive_step(state, parameters, update, server_learning_rate.at(round), beta1, tau,
                           [this](double v, double squared) {
                             const double change = (1 - beta2) * squared;
                             return v > squared ? v - change : v < squared ? v + change : v;

@@ -34,6 +34,8 @@ struct BasicQFedAvg {
 
   static constexpr std::string_view name = "QFedAvg";
   static constexpr bool accepts_partial_work = false;
+  /// Losses are compared between clients, at the same parameters.
+  static constexpr bool accepts_stale_updates = false;
 
   template <class Scalar>
   using State = Stateless<Scalar>;

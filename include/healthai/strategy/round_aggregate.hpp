@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <string_view>
 #include <vector>
 
@@ -22,6 +23,7 @@ struct RoundAggregate {
   std::vector<Parameters<Scalar>>
       extra{};  ///< by the aggregator too, in the order of the strategy's `extra_vectors`
   std::vector<SummandScalar> scalars{};  ///< the Summands' numbers, summed by name
+  std::uint64_t round = 1;               ///< its number, from 1: for rate schedules
   double weight = 0;                     ///< sum of the Summands' weights
   std::size_t clients = 0;               ///< whose replies are in it
   std::size_t population = 0;            ///< clients that there are, asked or not

@@ -8,6 +8,7 @@
 #include "healthai/aggregation/weighted_mean.hpp"
 #include "healthai/core/client_memory.hpp"
 #include "healthai/core/number_text.hpp"
+#include "healthai/core/rate_schedule.hpp"
 #include "healthai/strategy/concept.hpp"
 #include "healthai/strategy/detail/hyperparameters.hpp"
 #include "healthai/strategy/detail/memory_mean.hpp"
@@ -30,11 +31,13 @@ namespace healthai {
 /// leaves c without their changes, for good: keep the quorum low.
 template <class AggregatorType = WeightedMean>
 struct BasicScaffold {
-  double server_learning_rate = 1;  ///< > 0
+  RateSchedule server_learning_rate = 1;  ///< > 0
   AggregatorType aggregator{};
 
   static constexpr std::string_view name = "Scaffold";
   static constexpr bool accepts_partial_work = true;
+  /// c is the mean of what clients remember: a change that is discounted, or too old to be used, would be missing for good.
+  static constexpr bool accepts_stale_updates = false;
   static constexpr std::array extra_vectors{ExtraVector{client_memory::control_variate, true}};
 
   /// What it remembers: the mean of the clients' control variates.
@@ -48,11 +51,11 @@ struct BasicScaffold {
   };
 
   [[nodiscard]] std::string describe() const {
-    return "Scaffold(server_learning_rate=" + number_text(server_learning_rate) +
+    return "Scaffold(server_learning_rate=" + server_learning_rate.describe() +
            detail::aggregator_text(*this) + ")";
   }
   void validate() const {
-    detail::require_positive(name, "server_learning_rate", server_learning_rate);
+    detail::require_positive(name, "server_learning_rate", server_learning_rate.initial());
     detail::validate_aggregator(aggregator);
   }
   template <class Scalar>
@@ -69,7 +72,7 @@ struct BasicScaffold {
   template <class Scalar>
   void apply(State<Scalar>& state, Parameters<Scalar>& parameters,
              const RoundAggregate<Scalar>& round) const {
-    parameters.flat() += static_cast<Scalar>(server_learning_rate) * round.update.flat();
+    parameters.flat() += static_cast<Scalar>(server_learning_rate.at(round.round)) * round.update.flat();
     state.control.add(round.extra.front(), 1, round);
   }
 };

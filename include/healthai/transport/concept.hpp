@@ -51,7 +51,12 @@ struct Traffic {
 /// - `give_up<T>()`: every T request without a reply by now becomes a Failure, and a reply that comes later is dropped;
 ///   `next` then delivers all that is outstanding without waiting. Returns at once.
 /// - `traffic()`: bytes so far.
-/// - Thread safety: none; a transport is driven by one thread. Not required: more than one round at a time.
+/// - Under the `Buffered` schedule requests stay out from round to round: `send<T>` is called while others of T, to other clients, are
+///   outstanding, `next<T>` any number of times in between, and other tasks pass meanwhile, to clients that still work on
+///   T too. Those must wait for their turn or fail, as the transport likes; waiting is kinder.
+/// - Optional, both or none: `stop<T>(requests)` and `give_up<T>(requests)`, the same for these requests only (see
+///   EndsSingleRequests). With them a deadline of one client costs nobody else's place in the order.
+/// - Thread safety: none; a transport is driven by one thread.
 template <class C, class T>
 concept Transport = Task<T> &&
     requires(C& transport, std::span<const ClientId> ids,
@@ -62,6 +67,13 @@ concept Transport = Task<T> &&
   transport.template stop<T>();
   transport.template give_up<T>();
   { transport.traffic() } -> std::same_as<Traffic>;
+};
+
+/// A transport that can end some requests of a task and leave the others alone.
+template <class C, class T>
+concept EndsSingleRequests = requires(C& transport, std::span<const RequestId> requests) {
+  transport.template stop<T>(requests);
+  transport.template give_up<T>(requests);
 };
 
 namespace detail {

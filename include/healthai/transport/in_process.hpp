@@ -38,8 +38,8 @@ struct InProcessOptions {
 ///     hospitals.add("south", MyClient{...});
 ///
 /// Replies are delivered in the order in which the requests were sent, whatever the threads do, so that folding them in gives the same bits
-/// for any number of threads. One request at a time for each client: one that is still busy with an earlier request fails
-/// the new one.
+/// for any number of threads. One request at a time for each client, in the order in which they were sent: a further one
+/// waits until the one before it is done, and fails if that one was given up and the client is still at it.
 ///
 /// A thread that waits for replies without a deadline works too, as one of the `threads`, unless there is an executor: waking
 /// it for each small reply would cost more than the reply. Give a deadline to be sure that the thread comes back.
@@ -141,21 +141,29 @@ class InProcess {
     queue_->stop(&detail::type_tag<T>);
   }
 
+  /// The same for some requests only.
+  template <Task T>
+  void stop(std::span<const RequestId> requests) {
+    queue_->stop(&detail::type_tag<T>, requests);
+  }
+
   template <Task T>
   void give_up() {
-    for (std::size_t lost = queue_->give_up(&detail::type_tag<T>); lost > 0 && pool_; --lost) {
-      if (!pool_->replace_lost()) break;
-    }
-    lend_threads(queue_->waiting(), options_.threads);
+    replace(queue_->give_up(&detail::type_tag<T>));
+  }
+  /// The same for some requests only.
+  template <Task T>
+  void give_up(std::span<const RequestId> requests) {
+    replace(queue_->give_up(&detail::type_tag<T>, requests));
   }
 
   [[nodiscard]] Traffic traffic() const noexcept { return traffic_; }
 
-  /// The state of every client that has one, as of its last reply that counted: what a checkpoint keeps.
+  /// The state of every client that has one, as of its last reply that was delivered: what a checkpoint keeps.
   [[nodiscard]] std::vector<std::pair<ClientId, std::vector<std::byte>>> client_states() const {
     std::vector<std::pair<ClientId, std::vector<std::byte>>> states;
     for (const auto& [id, client] : hosted_) {
-      if (client->handlers.stateful()) states.emplace_back(id, queue_->committed_state(*client));
+      if (client->handlers.stateful()) states.emplace_back(id, queue_->delivered_state(*client));
     }
     return states;
   }
@@ -167,8 +175,7 @@ class InProcess {
         throw Error(error::unknown_name,
                     "the checkpoint holds the state of client " + id.str() + ", which is not here");
       }
-      found->second->handlers.restore(bytes);
-      found->second->committed = bytes;
+      found->second->restore(bytes);
     }
   }
 
@@ -176,6 +183,14 @@ class InProcess {
   /// How many threads to lend before it is known whether the thread that calls `next` will be one of them.
   [[nodiscard]] std::size_t helpers() const noexcept {
     return options_.executor ? options_.threads : options_.threads - 1;
+  }
+
+  /// Other threads for those that are lost to clients which work on, and more for those who now need not wait.
+  void replace(std::size_t lost) {
+    for (; lost > 0 && pool_; --lost) {
+      if (!pool_->replace_lost()) break;
+    }
+    lend_threads(queue_->waiting(), options_.threads);
   }
 
   /// Sees to it that `threads` are working through the queue, if there are as many jobs. A template so that starting

@@ -111,9 +111,12 @@ class Fold {
       vectors_.emplace_back(strategy.aggregator, layout, std::move(memory));
   }
 
+  /// \param discount  of the reply's weight
   /// \return why the reply cannot be used, if the strategy's `contribution` says so; nothing has been folded then.
-  [[nodiscard]] std::optional<Failure> add(const ClientId& client, TrainReply<Scalar> reply) {
+  [[nodiscard]] std::optional<Failure> add(const ClientId& client, TrainReply<Scalar> reply,
+                                           double discount = 1) {
     const double rows = reply.num_examples;
+    reply.num_examples *= discount;
     const Metrics metrics = std::exchange(reply.metrics, keeps_metrics ? reply.metrics : Metrics());
     Summand<Scalar> summand;
     try {

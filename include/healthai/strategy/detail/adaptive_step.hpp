@@ -8,6 +8,7 @@
 
 #include "healthai/core/number_text.hpp"
 #include "healthai/core/parameters.hpp"
+#include "healthai/core/rate_schedule.hpp"
 #include "healthai/strategy/detail/hyperparameters.hpp"
 
 namespace healthai::detail {
@@ -51,9 +52,9 @@ void adaptive_step(AdaptiveState<Scalar>& state, Parameters<Scalar>& parameters,
 }
 
 /// \throws Error (`invalid_argument`)
-inline void validate_adaptive(std::string_view name, double server_learning_rate, double beta1, double beta2,
-                              double tau) {
-  require_positive(name, "server_learning_rate", server_learning_rate);
+inline void validate_adaptive(std::string_view name, const RateSchedule& server_learning_rate, double beta1,
+                              double beta2, double tau) {
+  require_positive(name, "server_learning_rate", server_learning_rate.initial());
   require_hyperparameter(beta1 >= 0 && beta1 < 1, name, "beta1 must be in [0, 1)", beta1);
   require_hyperparameter(beta2 >= 0 && beta2 < 1, name, "beta2 must be in [0, 1)", beta2);
   require_positive(name, "tau", tau);

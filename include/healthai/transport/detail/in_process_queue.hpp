@@ -8,6 +8,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <stop_token>
 #include <string>
 #include <string_view>
@@ -20,12 +21,28 @@
 
 namespace healthai::detail {
 
-/// A client in this process, and the state that its last counted reply left it in.
+struct InProcessJobBase;
+using ClientState = std::shared_ptr<const std::vector<std::byte>>;
+
+/// A client in this process, and what its replies left it in. All but `handlers` is guarded by the queue's mutex.
 struct HostedClient {
-  explicit HostedClient(TaskHandlers offered) : handlers(std::move(offered)), committed(handlers.state()) {}
+  /// Lost: at work for a request that was given up, or in a state that never was.
+  enum class Work { none, busy, lost };
+
+  explicit HostedClient(TaskHandlers offered)
+      : handlers(std::move(offered)),
+        replied(std::make_shared<const std::vector<std::byte>>(handlers.state())),
+        delivered(replied) {}
+  void restore(std::span<const std::byte> state) {
+    handlers.restore(state);
+    delivered = replied = std::make_shared<const std::vector<std::byte>>(state.begin(), state.end());
+  }
+
   TaskHandlers handlers;
-  std::vector<std::byte> committed;  // guarded by the queue's mutex while busy
-  bool busy = false;                 // guarded by the queue's mutex
+  ClientState replied;    // the state after its last reply: it is put back into this one
+  ClientState delivered;  // the state after its last reply that was delivered: what a checkpoint keeps
+  Work work = Work::none;
+  std::deque<std::shared_ptr<InProcessJobBase>> parked{};  // until the request before them is done
 };
 
 /// Which task: `&type_tag<T>`.
@@ -33,7 +50,8 @@ using TaskTag = const void*;
 
 /// One request to one client, without its types.
 struct InProcessJobBase {
-  enum class Stage { waiting, running, done, abandoned };
+  /// Parked: begun, but its client is busy with an earlier request.
+  enum class Stage { waiting, parked, running, done, abandoned };
   InProcessJobBase(RequestId number, std::shared_ptr<HostedClient> to, TaskTag what, ClientId name)
       : id(number), client(std::move(to)), task(what), client_id(std::move(name)) {}
   virtual ~InProcessJobBase() = default;
@@ -44,7 +62,7 @@ struct InProcessJobBase {
   TaskTag task;
   ClientId client_id;
   std::optional<Failure> failure;
-  std::vector<std::byte> new_state;  // of a stateful client, after the call
+  ClientState new_state;             // of a stateful client, after the call
   Stage stage = Stage::waiting;      // guarded by the queue's mutex
   std::stop_source* stop = nullptr;  // its thread's, while it runs; guarded by the queue's mutex
 
@@ -99,15 +117,18 @@ class BasicInProcessQueue {
     // One a thread: threads that shared one would wait for each other at its reference count.
     std::stop_source source;
     std::unique_lock lock(mutex_);
-    while (const std::shared_ptr<InProcessJobBase> job = claim(lock)) {
-      job->stop = &source;
-      lock.unlock();
-      run(*job, source.get_token());
-      lock.lock();
-      finish(*job);
-      job->stop = nullptr;
-      if (job->stage == Stage::abandoned) return;  // another worker has taken this one's place
-      if (source.stop_requested()) source = std::stop_source();
+    while (std::shared_ptr<InProcessJobBase> job = claim(lock)) {
+      while (job) {
+        job->stop = &source;
+        lock.unlock();
+        run(*job, source.get_token());
+        lock.lock();
+        finish(*job);
+        job->stop = nullptr;
+        if (job->stage == Stage::abandoned) return;  // another worker has taken this one's place
+        if (source.stop_requested()) source = std::stop_source();
+        job = unpark(*job);
+      }
     }
     --workers_;
   }
@@ -124,11 +145,12 @@ class BasicInProcessQueue {
     if (found == jobs_.end()) return nullptr;
     while (!done(**found) && workers_ < help_up_to && may_begin(found->get())) {
       ++workers_;
-      const std::shared_ptr<InProcessJobBase> job = begin();
-      lock.unlock();
-      run(*job, std::stop_token{});  // nobody can ask it to stop: that would be this thread
-      lock.lock();
-      finish(*job);
+      for (std::shared_ptr<InProcessJobBase> job = begin(); job; job = unpark(*job)) {
+        lock.unlock();
+        run(*job, std::stop_token{});  // nobody can ask it to stop: that would be this thread
+        lock.lock();
+        finish(*job);
+      }
       --workers_;
       found = first();
     }
@@ -150,16 +172,18 @@ class BasicInProcessQueue {
     jobs_.erase(found);
     if (claimed_ > position) --claimed_;
     if (window_waiters_ > 0 && 2 * claimed_ <= window_) claimable_.notify_all();
+    if (job->new_state && job->stage == Stage::done && !job->failure) job->client->delivered = job->new_state;
     return job;
   }
 
-  void stop(TaskTag task) {
+  /// \param only  these requests; none: all
+  void stop(TaskTag task, std::optional<std::span<const RequestId>> only = {}) {
     std::vector<std::stop_source> sources;
     {
       const std::lock_guard lock(mutex_);
       for (const auto& job : jobs_) {
-        if (job->task != task) continue;
-        if (job->stage == Stage::waiting) {
+        if (!meant(*job, task, only)) continue;
+        if (job->stage == Stage::waiting || job->stage == Stage::parked) {
           job->failure =
               late(*job, "was not begun before the deadline: there are fewer threads than clients");
           job->stage = Stage::done;
@@ -175,14 +199,16 @@ class BasicInProcessQueue {
       source.request_stop();  // runs the clients' stop callbacks: not under the lock
   }
 
-  /// Makes every outstanding job of `task` readable. \return how many threads still work for one that nobody waits for.
-  [[nodiscard]] std::size_t give_up(TaskTag task) {
-    stop(task);
+  /// Makes every outstanding job of `task`, or those in `only`, readable. \return how many threads still work for one that
+  /// nobody waits for.
+  [[nodiscard]] std::size_t give_up(TaskTag task, std::optional<std::span<const RequestId>> only = {}) {
+    stop(task, only);
     const std::lock_guard lock(mutex_);
     std::size_t lost = 0;
     for (const auto& job : jobs_) {
-      if (job->task != task || job->stage != Stage::running) continue;
+      if (job->stage != Stage::running || !meant(*job, task, only)) continue;
       job->stage = Stage::abandoned;
+      lose(*job->client);
       ++lost;
       --workers_;
     }
@@ -196,9 +222,10 @@ class BasicInProcessQueue {
     return jobs_.size() - claimed_;
   }
 
-  [[nodiscard]] std::vector<std::byte> committed_state(const HostedClient& client) {
+  /// The state after the client's last reply that was delivered.
+  [[nodiscard]] std::vector<std::byte> delivered_state(const HostedClient& client) {
     const std::lock_guard lock(mutex_);
-    return client.committed;
+    return *client.delivered;
   }
 
   /// Nobody will read any more: drop what has not begun, ask what has to stop.
@@ -208,6 +235,7 @@ class BasicInProcessQueue {
       const std::lock_guard lock(mutex_);
       for (const auto& job : jobs_) {
         if (job->stage == Stage::running) sources.push_back(*job->stop);
+        if (job->client) job->client->parked.clear();  // these know the client, which knew them
       }
       closed_ = true;
       claimable_.notify_all();
@@ -227,6 +255,11 @@ class BasicInProcessQueue {
     return job.stage == Stage::done || job.stage == Stage::abandoned;
   }
 
+  [[nodiscard]] static bool meant(const InProcessJobBase& job, TaskTag task,
+                                  const std::optional<std::span<const RequestId>>& only) {
+    return job.task == task && (!only || std::find(only->begin(), only->end(), job.id) != only->end());
+  }
+
   /// Moves claimed_ to the first job from `from` on that has not begun.
   void skip_begun(std::size_t from) {
     claimed_ = from;
@@ -243,29 +276,68 @@ class BasicInProcessQueue {
 
   /// The next job to run, once the window allows it, or null when there is none.
   std::shared_ptr<InProcessJobBase> claim(std::unique_lock<Mutex>& lock) {
-    while (!closed_ && !may_begin(awaited_)) {
+    while (!closed_) {
+      if (may_begin(awaited_)) {
+        if (std::shared_ptr<InProcessJobBase> job = begin()) return job;
+        continue;
+      }
       if (claimed_ >= jobs_.size()) return nullptr;
       if (awaited_ != nullptr) readable_.notify_one();
       ++window_waiters_;
       claimable_.wait(lock);
       --window_waiters_;
     }
-    return closed_ ? nullptr : begin();
+    return nullptr;
   }
 
+  /// The next job, to run; or null if it has to wait for its client.
   std::shared_ptr<InProcessJobBase> begin() {
     std::shared_ptr<InProcessJobBase> job = jobs_[claimed_++];
-    job->stage = Stage::running;
     if (claimed_ == jobs_.size() && awaited_ != nullptr)
       readable_.notify_one();  // what is done already need not wait for this one
+    if (job->client && job->client->work == HostedClient::Work::busy) {
+      job->stage = Stage::parked;
+      job->client->parked.push_back(std::move(job));
+      return nullptr;
+    }
+    job->stage = Stage::running;
     if (!job->client) {
       job->failure = Failure{job->client_id, std::string(error::no_clients.name()),
                              "there is no client " + job->client_id.str()};
-    } else if (std::exchange(job->client->busy, true)) {
+    } else if (job->client->work == HostedClient::Work::lost) {
       job->client = nullptr;  // not this job's to release
       job->failure = late(*job, "is still busy with an earlier request");
+    } else {
+      job->client->work = HostedClient::Work::busy;
     }
     return job;
+  }
+
+  /// The job that waited for this one to be done with its client, to run; or null.
+  std::shared_ptr<InProcessJobBase> unpark(const InProcessJobBase& finished) {
+    if (!finished.client || finished.client->work != HostedClient::Work::none || closed_) return nullptr;
+    HostedClient& client = *finished.client;
+    while (!client.parked.empty()) {
+      std::shared_ptr<InProcessJobBase> job = std::move(client.parked.front());
+      client.parked.pop_front();
+      if (job->stage != Stage::parked) continue;  // given up meanwhile
+      job->stage = Stage::running;
+      client.work = HostedClient::Work::busy;
+      return job;
+    }
+    return nullptr;
+  }
+
+  /// Whoever waits for this client need not.
+  void lose(HostedClient& client) {
+    client.work = HostedClient::Work::lost;
+    for (const auto& job : client.parked) {
+      if (job->stage != Stage::parked) continue;
+      job->client = nullptr;
+      job->failure = late(*job, "is still busy with an earlier request");
+      job->stage = Stage::done;
+    }
+    client.parked.clear();
   }
 
   static void run(InProcessJobBase& job, std::stop_token stop) {
@@ -275,7 +347,9 @@ class BasicInProcessQueue {
     };
     try {
       job.call(std::move(stop));
-      if (job.client->handlers.stateful()) job.new_state = job.client->handlers.state();
+      if (job.client->handlers.stateful()) {
+        job.new_state = std::make_shared<const std::vector<std::byte>>(job.client->handlers.state());
+      }
     } catch (const Error& e) {
       failed(e.id().name(), e.what());
     } catch (const std::exception& e) {
@@ -291,10 +365,10 @@ class BasicInProcessQueue {
     if (job.client) {
       bool put_back = true;
       if (job.stage == Stage::running && !job.failure) {
-        job.client->committed = std::move(job.new_state);
+        if (job.new_state) job.client->replied = job.new_state;
       } else if (job.client->handlers.stateful()) {
         try {
-          job.client->handlers.restore(job.client->committed);
+          job.client->handlers.restore(*job.client->replied);
         } catch (const std::exception& e) {
           put_back = false;
           job.failure = Failure{
@@ -305,7 +379,11 @@ class BasicInProcessQueue {
                   e.what()};
         }
       }
-      job.client->busy = !put_back;  // better no reply than one from a state that never was
+      if (put_back) {
+        job.client->work = HostedClient::Work::none;
+      } else {
+        lose(*job.client);  // better no reply than one from a state that never was
+      }
     }
     if (job.stage != Stage::running) return;
     job.stage = Stage::done;

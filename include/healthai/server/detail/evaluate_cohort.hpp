@@ -1,0 +1,51 @@
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <span>
+#include <stop_token>
+#include <string>
+#include <utility>
+
+#include "healthai/core/error.hpp"
+#include "healthai/core/training.hpp"
+#include "healthai/server/detail/gather.hpp"
+#include "healthai/server/round_report.hpp"
+#include "healthai/transport/concept.hpp"
+
+namespace healthai::detail {
+
+/// Asks `cohort` to evaluate. \return nothing if `stop` was requested meanwhile. The report's `quorum` and `central` are left to
+///   the caller.
+template <class Scalar, class TransportType, class Aggregator>
+[[nodiscard]] std::optional<EvaluationReport> evaluate_cohort(
+    TransportType& transport, const Aggregator& aggregator, std::span<const ClientId> cohort,
+    std::shared_ptr<const EvaluateBroadcast<Scalar>> broadcast,
+    const std::optional<std::chrono::milliseconds>& deadline, const std::stop_token& stop) {
+  EvaluationReport result;
+  if constexpr (Transport<TransportType, Evaluate<Scalar>>) {
+    auto failures = gather<Evaluate<Scalar>>(
+        transport, cohort, std::move(broadcast), {deadline, {}}, stop,
+        [&](const ClientId& client, const EvaluateReply& reply) -> std::optional<Failure> {
+          if (!reply.metrics.all_finite()) {
+            return Failure{client, std::string(error::not_finite.name()),
+                           "client " + client.str() + " evaluated to a metric that is NaN or infinite"};
+          }
+          result.clients += reply.metrics;
+          result.participants.push_back(client);
+          return std::nullopt;
+        });
+    if (!failures) return std::nullopt;
+    result.failures = std::move(*failures);
+  } else {
+    auto sums = transport.template sum<Evaluate<Scalar>>(
+        aggregator, cohort, std::move(broadcast), deadline ? Clock::now() + *deadline : Deadline::max());
+    result.clients = metrics_of(sums.scalars);
+    result.participants = std::move(sums.contributors);
+    result.failures = std::move(sums.failures);
+  }
+  return result;
+}
+
+}  // namespace healthai::detail
