@@ -158,7 +158,9 @@ TEST_CASE("robust rules: impossible settings and too few updates are errors that
     }
   };
   CHECK(message(Median{}, 0).find("at least one update") != std::string::npos);
-  CHECK(message(TrimmedMean{.trim = 0.5}, 4).find("[0, 0.5)") != std::string::npos);
+  CHECK(message(TrimmedMean{.trim = 0.51}, 5).find("[0, 0.5]") != std::string::npos);
+  CHECK(message(TrimmedMean{.trim = 0.5}, 4).find("leaves nothing of 4") != std::string::npos);
+  CHECK(message(TrimmedMean{.trim = 0.5}, 5).empty());
   CHECK(message(TrimmedMean{.trim = -0.1}, 4).find("-0.1") != std::string::npos);
   CHECK(message(TrimmedMean{.trim = std::nan("")}, 4).find("nan") != std::string::npos);
   CHECK(message(Krum{}, 1).find("but there are 1") != std::string::npos);
