@@ -1,13 +1,13 @@
-// What the robust rules have in common: properties under random inputs, and bounds under attack.
+// What the robust rules have in common: properties under random inputs. Bounds under attack: robust_bounds.cpp.
 #include <doctest/doctest.h>
 #include <rapidcheck.h>
 #include <algorithm>
 #include <cmath>
-#include <numeric>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "aggregation/updates.hpp"
 #include "healthai/aggregation/bulyan.hpp"
 #include "healthai/aggregation/centered_clipping.hpp"
 #include "healthai/aggregation/geometric_median.hpp"
@@ -24,44 +24,18 @@ using namespace healthai;
 namespace {
 
 template <class Scalar>
-using Updates = std::vector<Update<Scalar>>;
-
-template <class Scalar>
-Layout layout_of(std::size_t size) {
-  return Layout{{"w", {size}}};
-}
-
-// The way the Federation uses a rule.
-template <class Scalar, class Rule>
-std::vector<double> aggregate(const Rule& rule, Updates<Scalar> updates) {
-  auto state = rule.template begin<Scalar>(updates.front().values.layout());
-  for (auto& update : updates) state.add(std::move(update));
-  const Parameters<Scalar> result = state.finish();
-  return {result.span().begin(), result.span().end()};
-}
-
-template <class Scalar>
 Updates<Scalar> any_updates(std::size_t at_least) {
   const auto n = *rc::gen::inRange<std::size_t>(at_least, 24);
   const auto size = *rc::gen::inRange<std::size_t>(1, 40);
   Updates<Scalar> updates;
   for (std::size_t k = 0; k < n; ++k) {
     const auto values = *rc::gen::container<std::vector<int>>(size, rc::gen::inRange(-8000, 8000));
-    Update<Scalar> update{Parameters<Scalar>(layout_of<Scalar>(size)), 1.0 + static_cast<double>(k % 3)};
+    Update<Scalar> update{Parameters<Scalar>(layout_of(size)), 1.0 + static_cast<double>(k % 3)};
     for (std::size_t i = 0; i < size; ++i)
       update.values.data()[i] = static_cast<Scalar>(values[i]) / Scalar{64};
     updates.push_back(std::move(update));
   }
   return updates;
-}
-
-double distance(const std::vector<double>& a, const std::vector<double>& b) {
-  double sum = 0;
-  for (std::size_t i = 0; i < a.size(); ++i) sum += (a[i] - b[i]) * (a[i] - b[i]);
-  return std::sqrt(sum);
-}
-double length(const std::vector<double>& a) {
-  return distance(a, std::vector<double>(a.size()));
 }
 
 constexpr double tolerance = 2e-5;  // of float results, beside numbers up to 125
@@ -93,7 +67,75 @@ TEST_CASE("robust rules: the order of the clients does not matter") {
     RC_ASSERT(aggregate(TrimmedMean{.trim = 0.3}, updates) == aggregate(TrimmedMean{.trim = 0.3}, shuffled));
     RC_ASSERT(aggregate(MeanOfClosest{.count = 2}, updates) ==
               aggregate(MeanOfClosest{.count = 2}, shuffled));
-    RC_ASSERT(distance(aggregate(GeometricMedian{}, updates), aggregate(GeometricMedian{}, shuffled)) < 1e-3);
+    const auto close = [&](const auto& rule) {
+      return distance(aggregate(rule, updates), aggregate(rule, shuffled)) < 1e-3;
+    };
+    RC_ASSERT(close(GeometricMedian{}));
+    RC_ASSERT(close(CenteredClipping{.radius = 50}));
+    RC_ASSERT(close(NormBoundedMean{.bound = 50}));
+  }));
+}
+
+TEST_CASE("Krum and its kin: the order of the clients does not matter where no two scores are equal") {
+  CHECK(rc::check([] {
+    // With two neighbours or more. (With one, both of the closest pair have the same score, and the first is taken; this
+    // happens in the last steps of Bulyan's own selection, so that the other one is tested here.)
+    const auto n = *rc::gen::inRange<std::size_t>(7, 20);
+    Stream random(*rc::gen::arbitrary<std::uint64_t>(), Purpose::test);
+    Updates<double> updates;
+    for (std::size_t k = 0; k < n; ++k) {
+      updates.push_back({Parameters<double>(layout_of(5)), 1 + uniform(random)});
+      for (double& value : updates.back().values.span()) value = uniform(random);
+    }
+    auto shuffled = updates;
+    shuffle(std::span<Update<double>>(shuffled), random);
+    const auto close = [&](const auto& rule) {
+      return distance(aggregate(rule, updates), aggregate(rule, shuffled)) < 1e-12;
+    };
+    RC_ASSERT(close(Krum{.malicious = n - 4}));
+    RC_ASSERT(close(MultiKrum{.malicious = n / 3, .keep = n / 2}));
+    RC_ASSERT(close(Bulyan{.malicious = 1, .selection = Bulyan::Selection::multi_krum}));
+  }));
+}
+
+TEST_CASE("robust rules: every client twice changes nothing, unless a rule counts neighbours") {
+  CHECK(rc::check([] {
+    const auto updates = any_updates<double>(2);
+    auto twice = updates;
+    twice.insert(twice.end(), updates.begin(), updates.end());
+    const auto n = updates.size();
+    const auto close = [&](const auto& rule, const auto& rule_of_twice, double difference) {
+      return distance(aggregate(rule, updates), aggregate(rule_of_twice, twice)) < difference;
+    };
+    RC_ASSERT(close(Median{}, Median{}, 1e-12));
+    const double trim =
+        (static_cast<double>((n - 1) / 2) + 0.25) / static_cast<double>(n);  // floor: the same share
+    RC_ASSERT(close(TrimmedMean{.trim = trim}, TrimmedMean{.trim = trim}, 1e-10));
+    for (const auto centre : {MeanOfClosest::Centre::median, MeanOfClosest::Centre::global_model}) {
+      const MeanOfClosest once{.count = (n + 1) / 2, .centre = centre};
+      RC_ASSERT(close(once, MeanOfClosest{.count = 2 * once.count, .centre = centre}, 1e-10));
+    }
+    RC_ASSERT(close(GeometricMedian{}, GeometricMedian{}, 1e-3));
+    RC_ASSERT(close(CenteredClipping{.radius = 50}, CenteredClipping{.radius = 50}, 1e-9));
+    RC_ASSERT(close(NormBoundedMean{.bound = 50}, NormBoundedMean{.bound = 50}, 1e-9));
+  }));
+}
+
+TEST_CASE("robust rules: a length scales with what it bounds") {
+  CHECK(rc::check([] {
+    const auto updates = any_updates<double>(1);
+    auto scaled = updates;
+    for (auto& update : scaled) update.values.flat() *= 4;
+    const auto close = [](const std::vector<double>& plain, const std::vector<double>& after) {
+      for (std::size_t i = 0; i < plain.size(); ++i) {
+        if (std::abs(after[i] - 4 * plain[i]) > 1e-8) return false;
+      }
+      return true;
+    };
+    RC_ASSERT(close(aggregate(CenteredClipping{.radius = 50}, updates),
+                    aggregate(CenteredClipping{.radius = 200}, scaled)));
+    RC_ASSERT(close(aggregate(NormBoundedMean{.bound = 50}, updates),
+                    aggregate(NormBoundedMean{.bound = 200}, scaled)));
   }));
 }
 
@@ -127,12 +169,16 @@ TEST_CASE_TEMPLATE("robust rules: of equal updates it is that update", Scalar, f
         RC_ASSERT(std::abs(result[i] - static_cast<double>(same.data()[i])) < 1e-12);
       }
     });
+    // These begin at the global model; with room enough they are the mean.
+    const auto of_one = aggregate(WeightedMean{}, updates);
+    RC_ASSERT(distance(aggregate(CenteredClipping{.radius = 1e4}, updates), of_one) < 1e-3);
+    RC_ASSERT(distance(aggregate(NormBoundedMean{.bound = 1e4}, updates), of_one) < 1e-9);
   }));
 }
 
 TEST_CASE("robust rules: a single update, where the rule can do with one") {
   Updates<double> one;
-  one.push_back({Parameters<double>(layout_of<double>(2), std::vector<double>{3, -4}), 5});
+  one.push_back({Parameters<double>(layout_of(2), std::vector<double>{3, -4}), 5});
   CHECK(aggregate(Median{}, one) == std::vector<double>{3, -4});
   CHECK(aggregate(TrimmedMean{}, one) == std::vector<double>{3, -4});
   CHECK(aggregate(MeanOfClosest{}, one) == std::vector<double>{3, -4});
@@ -146,9 +192,9 @@ TEST_CASE("robust rules: a single update, where the rule can do with one") {
 TEST_CASE("robust rules: impossible settings and too few updates are errors that name them") {
   const auto message = [](const auto& rule, std::size_t n) -> std::string {
     Updates<float> updates;
-    for (std::size_t k = 0; k < n; ++k) updates.push_back({Parameters<float>(layout_of<float>(1)), 1});
+    for (std::size_t k = 0; k < n; ++k) updates.push_back({Parameters<float>(layout_of(1)), 1});
     try {
-      auto state = rule.template begin<float>(layout_of<float>(1));
+      auto state = rule.template begin<float>(layout_of(1));
       for (auto& update : updates) state.add(std::move(update));
       static_cast<void>(state.finish());
       return "";
@@ -158,7 +204,9 @@ TEST_CASE("robust rules: impossible settings and too few updates are errors that
     }
   };
   CHECK(message(Median{}, 0).find("at least one update") != std::string::npos);
-  CHECK(message(TrimmedMean{.trim = 0.5}, 4).find("[0, 0.5)") != std::string::npos);
+  CHECK(message(TrimmedMean{.trim = 0.51}, 5).find("[0, 0.5]") != std::string::npos);
+  CHECK(message(TrimmedMean{.trim = 0.5}, 4).find("leaves nothing of 4") != std::string::npos);
+  CHECK(message(TrimmedMean{.trim = 0.5}, 5).empty());
   CHECK(message(TrimmedMean{.trim = -0.1}, 4).find("-0.1") != std::string::npos);
   CHECK(message(TrimmedMean{.trim = std::nan("")}, 4).find("nan") != std::string::npos);
   CHECK(message(Krum{}, 1).find("but there are 1") != std::string::npos);
@@ -174,11 +222,34 @@ TEST_CASE("robust rules: impossible settings and too few updates are errors that
   CHECK(message(NormBoundedMean{.bound = 0}, 3).find("bound") != std::string::npos);
 }
 
+TEST_CASE("rules that look at weights: a total weight of zero is an error, not NaN") {
+  Updates<double> updates;
+  for (int k = 0; k < 5; ++k) {
+    updates.push_back({Parameters<double>(layout_of(1), std::vector<double>{1.0 + k}), 0});
+  }
+  const auto refuses = [&](const auto& rule) {
+    try {
+      static_cast<void>(aggregate(rule, updates));
+      return false;
+    } catch (const Error& e) {
+      return e.id() == error::invalid_argument &&
+             std::string(e.what()).find("total weight above 0") != std::string::npos;
+    }
+  };
+  CHECK(refuses(WeightedMean{}));
+  CHECK(refuses(MultiKrum{.malicious = 1, .keep = 3}));
+  CHECK(refuses(GeometricMedian{}));
+  CHECK(refuses(NormBoundedMean{.bound = 1}));
+  // The others count clients alike.
+  CHECK(aggregate(Median{}, updates) == std::vector<double>{3});
+  CHECK(aggregate(CenteredClipping{.radius = 100, .iterations = 1}, updates)[0] == doctest::Approx(3));
+}
+
 TEST_CASE("robust rules: one at a time on any number of threads, the same bits") {
   Stream random(5, Purpose::test);
   Updates<float> updates;
   for (std::size_t k = 0; k < 11; ++k) {
-    updates.push_back({Parameters<float>(layout_of<float>(40'000)), 1 + static_cast<double>(k)});
+    updates.push_back({Parameters<float>(layout_of(40'000)), 1 + static_cast<double>(k)});
     for (float& value : updates.back().values.span()) value = static_cast<float>(uniform(random));
   }
   const auto same = [&](auto rule) {
@@ -202,14 +273,13 @@ TEST_CASE("geometric median: the closed form of a triangle, and of a majority in
   for (int k = 0; k < 3; ++k) {
     const double angle = 2 * 3.14159265358979323846 * k / 3;
     updates.push_back(
-        {Parameters<double>(layout_of<double>(2), std::vector<double>{7 + std::cos(angle), std::sin(angle)}),
-         1});
+        {Parameters<double>(layout_of(2), std::vector<double>{7 + std::cos(angle), std::sin(angle)}), 1});
   }
   CHECK(distance(aggregate(GeometricMedian{}, updates), {7, 0}) < 1e-9);
   // The Fermat point of a right triangle at the origin with legs of 1: at 120 degrees to all corners.
-  updates[0].values = Parameters<double>(layout_of<double>(2), std::vector<double>{0, 0});
-  updates[1].values = Parameters<double>(layout_of<double>(2), std::vector<double>{1, 0});
-  updates[2].values = Parameters<double>(layout_of<double>(2), std::vector<double>{0, 1});
+  updates[0].values = Parameters<double>(layout_of(2), std::vector<double>{0, 0});
+  updates[1].values = Parameters<double>(layout_of(2), std::vector<double>{1, 0});
+  updates[2].values = Parameters<double>(layout_of(2), std::vector<double>{0, 1});
   const double fermat = (3 - std::sqrt(3.0)) / 6;
   CHECK(distance(aggregate(GeometricMedian{}, updates), {fermat, fermat}) < 1e-7);
   updates[0].weight = 10;  // more than the others together
@@ -218,99 +288,10 @@ TEST_CASE("geometric median: the closed form of a triangle, and of a majority in
 
 TEST_CASE("centred clipping: two steps by hand") {
   Updates<double> updates;
-  updates.push_back({Parameters<double>(layout_of<double>(1), std::vector<double>{1}), 1});
-  updates.push_back({Parameters<double>(layout_of<double>(1), std::vector<double>{-10}), 9});
+  updates.push_back({Parameters<double>(layout_of(1), std::vector<double>{1}), 1});
+  updates.push_back({Parameters<double>(layout_of(1), std::vector<double>{-10}), 9});
   CHECK(aggregate(CenteredClipping{.radius = 2, .iterations = 1}, updates)[0] ==
         doctest::Approx((1.0 - 2) / 2));
   CHECK(aggregate(CenteredClipping{.radius = 2, .iterations = 2}, updates)[0] ==
         doctest::Approx(-0.5 + (1.5 - 2) / 2));
-}
-
-TEST_CASE("Krum: the double loop's choice among close float updates, every time") {
-  for (const std::size_t size : {std::size_t{10'000}, std::size_t{100'000}}) {
-    for (const double spread : {1e-3, 1e-5}) {
-      for (std::uint64_t trial = 0; trial < 10; ++trial) {
-        Stream random(trial, Purpose::test, size);
-        constexpr std::size_t n = 10, malicious = 2;
-        std::vector<double> common(size);
-        for (double& c : common) c = 2 * uniform(random) - 1;
-        Updates<float> updates;
-        for (std::size_t k = 0; k < n; ++k) {
-          updates.push_back({Parameters<float>(layout_of<float>(size)), 1});
-          for (std::size_t i = 0; i < size; ++i) {
-            updates[k].values.data()[i] =
-                static_cast<float>(common[i] * (1 + spread * (2 * uniform(random) - 1)));
-          }
-        }
-        std::vector<double> scores;
-        for (std::size_t i = 0; i < n; ++i) {
-          std::vector<double> squared;
-          for (std::size_t j = 0; j < n; ++j) {
-            if (i == j) continue;
-            squared.push_back(
-                (updates[i].values.flat().cast<double>() - updates[j].values.flat().cast<double>())
-                    .squaredNorm());
-          }
-          std::sort(squared.begin(), squared.end());
-          scores.push_back(std::accumulate(squared.begin(), squared.begin() + (n - malicious - 2), 0.0));
-        }
-        const auto best = std::min_element(scores.begin(), scores.end()) - scores.begin();
-        CHECK(Krum{.malicious = malicious}.select(std::span<const Update<float>>(updates)) ==
-              static_cast<std::size_t>(best));
-      }
-    }
-  }
-}
-
-namespace {
-
-// 20 clients whose honest updates lie around (1, ..., 1) with a standard deviation of about 0.29 a coordinate.
-Updates<float> honest(std::size_t n, std::size_t size) {
-  Stream random(3, Purpose::test);
-  Updates<float> updates;
-  for (std::size_t k = 0; k < n; ++k) {
-    updates.push_back({Parameters<float>(layout_of<float>(size)), 1});
-    for (float& value : updates.back().values.span()) value = static_cast<float>(0.5 + uniform(random));
-  }
-  return updates;
-}
-
-}  // namespace
-
-TEST_CASE("robust rules: attackers who turn round or go anywhere do bounded harm, unlike to the mean") {
-  constexpr std::size_t n = 23, malicious = 5, size = 50;
-  const auto truth = std::vector<double>(size, 1.0);
-  const double honest_distance = std::sqrt(static_cast<double>(size) / 12);  // of one update from the truth
-  for (const bool sign_flip : {true, false}) {
-    auto updates = honest(n, size);
-    Stream random(9, Purpose::test);
-    for (std::size_t k = 0; k < malicious; ++k) {
-      for (float& value : updates[k].values.span()) {
-        value = sign_flip ? -10 * value : static_cast<float>(1e6 * (uniform(random) - 0.4));
-      }
-    }
-    CHECK(distance(aggregate(WeightedMean{}, updates), truth) > 2 * honest_distance);
-    // Coordinate-wise rules stay in the range of the honest values.
-    for (const auto& result : {aggregate(Median{}, updates), aggregate(TrimmedMean{.trim = 0.25}, updates),
-                               aggregate(MeanOfClosest{.count = n - malicious}, updates),
-                               aggregate(Bulyan{.malicious = malicious}, updates)}) {
-      for (const double value : result) CHECK((value >= 0.5 && value <= 1.5));
-    }
-    // Krum takes an honest one; the mean of several is closer.
-    CHECK(Krum{.malicious = malicious}.select(std::span<const Update<float>>(updates)) >= malicious);
-    for (const std::size_t k : MultiKrum{.malicious = malicious, .keep = n - malicious}.select(
-             std::span<const Update<float>>(updates))) {
-      CHECK(k >= malicious);
-    }
-    CHECK(distance(aggregate(MultiKrum{.malicious = malicious, .keep = n - malicious}, updates), truth) <
-          honest_distance / 2);
-    // Lopuhaä and Rousseeuw: at most 2 / (1 - 2 share) times the farthest honest one from any point.
-    const double share = static_cast<double>(malicious) / n;
-    CHECK(distance(aggregate(GeometricMedian{}, updates), truth) <
-          2 / (1 - 2 * share) * honest_distance * 1.2);
-    // Each attacker moves a clipped centre by no more than radius / n a step.
-    CHECK(distance(aggregate(CenteredClipping{.radius = 3, .iterations = 10}, updates), truth) <
-          10 * 3 * share + 0.5);
-    CHECK(length(aggregate(NormBoundedMean{.bound = 8}, updates)) <= 8);
-  }
 }

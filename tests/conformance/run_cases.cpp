@@ -1,29 +1,39 @@
 // Runs cases of the form {"id", "function", "inputs", "expected", "tolerance"} that other software has answered, and says of
 // each whether this library gives the same: `conformance CASES.json`. Exit status 0 only if all do.
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <cstdint>
 #include <cstdio>
 #include <exception>
 #include <fstream>
 #include <functional>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <span>
 #include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "healthai/aggregation/bulyan.hpp"
 #include "healthai/aggregation/krum.hpp"
 #include "healthai/aggregation/mean_of_closest.hpp"
 #include "healthai/aggregation/median.hpp"
+#include "healthai/aggregation/norm_bounded_mean.hpp"
 #include "healthai/aggregation/trimmed_mean.hpp"
 #include "healthai/aggregation/weighted_mean.hpp"
 #include "healthai/core/metrics.hpp"
 #include "healthai/core/norm.hpp"
+#include "healthai/privacy/adaptive_clipping.hpp"
+#include "healthai/privacy/clipped_mean.hpp"
+#include "healthai/privacy/gaussian_mechanism.hpp"
+#include "healthai/secagg/fixed_point.hpp"
 #include "healthai/server/selection.hpp"
 #include "healthai/strategy/fedadagrad.hpp"
 #include "healthai/strategy/fedadam.hpp"
+#include "healthai/strategy/fedavg.hpp"
 #include "healthai/strategy/fedavgm.hpp"
 #include "healthai/strategy/fedyogi.hpp"
 #include "healthai/strategy/qfedavg.hpp"
@@ -40,6 +50,7 @@ struct Comparison {
   bool good = true;
 
   void operator()(double got, double expected) {
+    if (got == expected || (std::isnan(got) && std::isnan(expected))) return;  // infinities too
     const double difference = std::abs(got - expected);
     if (!(difference <= largest)) largest = difference;
     if (!(difference <= atol + rtol * std::abs(expected))) good = false;
@@ -50,6 +61,11 @@ double number(const json& value) {
   if (!value.is_string()) return value.get<double>();
   const auto text = value.get<std::string>();
   return text == "NaN" ? std::nan("") : text.front() == '-' ? -HUGE_VAL : HUGE_VAL;
+}
+
+/// What is expected is read only after the library had its chance to refuse.
+void check_value(double got, const json& expected, const char* name, Comparison& comparison) {
+  comparison(got, number(expected.at(name)));
 }
 
 template <class Scalar>
@@ -91,8 +107,11 @@ std::vector<Update<Scalar>> updates(const json& clients, const Parameters<Scalar
 
 template <class Scalar, class Rule>
 Parameters<Scalar> aggregate(const Rule& rule, std::vector<Update<Scalar>> all) {
-  auto state = rule.template begin<Scalar>(all.at(0).values.layout());
-  for (Update<Scalar>& update : all) state.add(std::move(update));
+  auto state = rule.template begin<Scalar>(all.empty() ? Layout() : all.front().values.layout());
+  for (Update<Scalar>& update : all) {
+    require_layout(state.layout(), update.values.layout(), "an update");  // as the Federation does
+    state.add(std::move(update));
+  }
   return state.finish();
 }
 
@@ -139,8 +158,7 @@ void check_adaptive(const json& in, const json& expected, Comparison& comparison
 
 template <class Scalar>
 void check_qfedavg(const json& in, const json& expected, Comparison& comparison) {
-  const QFedAvg strategy{.q = in.at("q").get<double>(),
-                         .learning_rate = in.at("client_learning_rate").get<double>()};
+  const QFedAvg strategy{.q = number(in.at("q")), .learning_rate = number(in.at("client_learning_rate"))};
   auto global = parameters<Scalar>(in.at("global"));
   auto sum = WeightedMean{}.begin<Scalar>(global.layout());
   for (std::size_t k = 0; k < in.at("clients").size(); ++k) {
@@ -148,7 +166,7 @@ void check_qfedavg(const json& in, const json& expected, Comparison& comparison)
     TrainReply<Scalar> reply;
     reply.update = minus(parameters<Scalar>(client.at("layers")), global);
     reply.num_examples = client.at("num_examples").get<double>();
-    reply.initial_loss = client.at("train_loss").get<double>();
+    reply.initial_loss = number(client.at("train_loss"));
     auto summand = strategy.contribution(std::move(reply));
     if (expected.contains("h")) comparison(summand.weight, number(expected.at("h").at(k)));
     sum.add(Update<Scalar>{std::move(summand.vectors.front().values), summand.weight});
@@ -162,7 +180,7 @@ template <class Scalar>
 void check_clipping(const json& in, const json& expected, Comparison& comparison) {
   const bool of_update = in.contains("client");
   auto values = parameters<Scalar>(of_update ? in.at("client") : in.at("layers"));
-  const double bound = in.at("clipping_norm").get<double>();
+  const double bound = number(in.at("clipping_norm"));
   double before = 0;
   if (of_update) {
     const auto server = parameters<Scalar>(in.at("server"));
@@ -203,8 +221,106 @@ void check_sample_size(const json& in, const json& expected, Comparison& compari
     available.emplace_back(std::to_string(k));
   const FractionOfClients some{.fraction = in.at("fraction").get<double>(),
                                .minimum = in.at("min_clients").get<std::size_t>()};
-  comparison(static_cast<double>(select_clients(some, available, 1, 1).size()),
-             number(expected.at("sample_size")));
+  // More than are there cannot be asked.
+  const double wanted = (std::min)(number(expected.at("sample_size")), static_cast<double>(available.size()));
+  comparison(static_cast<double>(select_clients(some, available, 1, 1).size()), wanted);
+}
+
+template <class Scalar>
+void check_dp_fedavg(const json& in, const json& expected, Comparison& comparison) {
+  const double bound = number(in.at("clipping_norm"));
+  if (clipped_mean_stddev(number(in.at("noise_multiplier")), bound, in.at("clients").size()) != 0) {
+    throw std::runtime_error("with noise there is nothing to compare with");
+  }
+  auto global = parameters<Scalar>(in.at("global"));
+  const BasicFedAvg<NormBoundedMean> strategy{.aggregator = {.bound = bound}};
+  auto state = strategy.template init<Scalar>(global.layout());
+  strategy.apply(state, global, aggregate(strategy.aggregator, updates(in.at("clients"), &global)));
+  compare(global, expected.at("layers"), comparison);
+}
+
+secagg::FixedPoint fixed_point(const json& in) {
+  return {number(in.at("clipping_range")), in.at("target_range").get<std::uint64_t>()};
+}
+
+/// Calls `check(layer, i, value)` for every number of the layers; `value` is JSON.
+template <class Check>
+void for_each_number(const json& layers, Check check) {
+  for (std::size_t layer = 0; layer < layers.size(); ++layer) {
+    const json& data = layers[layer].at("data");
+    for (std::size_t i = 0; i < data.size(); ++i) check(layer, i, data[i]);
+  }
+}
+const json& number_at(const json& layers, std::size_t layer, std::size_t i) {
+  return layers.at(layer).at("data").at(i);
+}
+
+void check_quantize_exact(const json& in, const json& expected, Comparison& comparison) {
+  const auto point = fixed_point(in);
+  Stream random(1, Purpose::test);
+  for_each_number(in.at("layers"), [&](std::size_t layer, std::size_t i, const json& value) {
+    const auto drawn = static_cast<double>(point.stochastic(number(value), random));
+    const double level = number(number_at(expected.at("layers"), layer, i));
+    comparison(drawn, level);
+    comparison(static_cast<double>(point.nearest(number(value))), level);
+  });
+}
+
+/// Every one of many draws is the floor or the ceiling, and their mean is, within five standard errors, what it should be.
+void check_quantize_bounds(const json& in, const json& expected, bool single, Comparison& comparison) {
+  const auto point = fixed_point(in);
+  if (expected.contains("error") || expected.contains("skipped")) return;  // it did not refuse
+  // Where there are several layers, there are several arrays.
+  const auto array = [&](const char* name) {
+    return expected.at(name).is_array() ? expected.at(name) : json::array({expected.at(name)});
+  };
+  const json floor = array("floor"), ceil = array("ceil"), mean = array("unbiased_mean");
+  // Whoever computes in single precision is off by some of its last digits, and next to a level by one level.
+  const double slack = single ? 4 * 0x1p-24 * static_cast<double>(point.levels()) : 0;
+  comparison.atol += 1e-15 * static_cast<double>(point.levels()) + slack;
+  Stream random(1, Purpose::test);
+  for_each_number(in.at("layers"), [&](std::size_t layer, std::size_t i, const json& value) {
+    constexpr int draws = 4000;
+    const double low = number(number_at(floor, layer, i)), high = number(number_at(ceil, layer, i));
+    const double exact = number(number_at(mean, layer, i));
+    comparison(point.scaled(number(value)), exact);
+    double sum = 0;
+    for (int draw = 0; draw < draws; ++draw) {
+      const auto level = static_cast<double>(point.stochastic(number(value), random));
+      const bool one_of_both = level == low || level == high;
+      if (!one_of_both && !(std::abs(level - exact) < 1 + slack && slack > 0)) comparison.good = false;
+      sum += level;
+    }
+    const double share = exact - std::floor(exact);
+    const double five_errors = 5 * std::sqrt((share * (1 - share) + 1e-3) / draws);
+    if (!(std::abs(sum / draws - exact) < five_errors + slack)) comparison.good = false;
+  });
+}
+
+void check_dequantize(const json& in, const json& expected, Comparison& comparison) {
+  const auto point = fixed_point(in);
+  for_each_number(in.at("layers"), [&](std::size_t layer, std::size_t i, const json& value) {
+    const auto level = value.get<std::uint64_t>();
+    // More than one number's worth is a sum.
+    const std::uint64_t terms = level <= point.levels() ? 1 : (level - 1) / point.levels() + 1;
+    const double shift = static_cast<double>(terms - 1) * point.clip();
+    const double decoded = point.decode(level, terms) + shift;
+    comparison(decoded, number(number_at(expected.at("layers"), layer, i)));
+  });
+}
+
+void check_mod(const json& in, const json& expected, Comparison& comparison) {
+  if (number(in.at("divisor")) < 1) {
+    throw Error(error::invalid_argument, "the divisor must be a whole number above 0");
+  }
+  const auto modulus = in.at("divisor").get<std::uint64_t>();
+  for_each_number(in.at("layers"), [&](std::size_t layer, std::size_t i, const json& value) {
+    const std::uint64_t got = value.is_number_unsigned() ? value.get<std::uint64_t>() % modulus
+                                                         : secagg::reduce(value.get<std::int64_t>(), modulus);
+    const json& rest = number_at(expected.at("layers"), layer, i);
+    comparison(static_cast<double>(got), number(rest));
+    if (got != rest.get<std::uint64_t>()) comparison.good = false;
+  });
 }
 
 template <class Scalar>
@@ -223,7 +339,7 @@ void check(const std::string& function, const json& in, const json& expected, Co
       {"fedavg_message", [&] { check_rule<Scalar>(WeightedMean{}, in, expected, c); }},
       {"median", [&] { check_rule<Scalar>(Median{}, in, expected, c); }},
       {"trimmed_mean",
-       [&] { check_rule<Scalar>(TrimmedMean{.trim = in.at("beta").get<double>()}, in, expected, c); }},
+       [&] { check_rule<Scalar>(TrimmedMean{.trim = number(in.at("beta"))}, in, expected, c); }},
       {"krum", krum},
       {"krum_message", krum},
       {"multikrum", krum},
@@ -267,9 +383,38 @@ void check(const std::string& function, const json& in, const json& expected, Co
              in.at("params").value("server_learning_rate", strategy.server_learning_rate.initial());
          check_rounds(strategy, in, expected, c);
        }},
-      {"l2_norm", [&] { c(norm(parameters<Scalar>(in.at("layers"))), number(expected.at("value"))); }},
+      {"l2_norm", [&] { check_value(norm(parameters<Scalar>(in.at("layers"))), expected, "value", c); }},
       {"clip_l2", [&] { check_clipping<Scalar>(in, expected, c); }},
       {"clip_model_update", [&] { check_clipping<Scalar>(in, expected, c); }},
+      {"dp_noise_stddev",
+       [&] {
+         check_value(clipped_mean_stddev(number(in.at("noise_multiplier")), number(in.at("clipping_norm")),
+                                         in.at("num_sampled_clients").get<std::size_t>()),
+                     expected, "value", c);
+       }},
+      {"dp_adaptive_noise_params",
+       [&] {
+         std::optional<double> count_stddev;
+         if (const json given = in.value("clipped_count_stddev", json()); !given.is_null()) {
+           count_stddev = number(given);
+         }
+         const auto noise = adaptive_clipping_noise(number(in.at("noise_multiplier")),
+                                                    number(in.at("num_sampled_clients")), count_stddev);
+         check_value(noise.count_stddev, expected, "clipped_count_stddev", c);
+         check_value(noise.update_multiplier, expected, "effective_noise_multiplier", c);
+       }},
+      {"local_dp_sigma",
+       [&] {
+         check_value(classical_gaussian_stddev(number(in.at("sensitivity")), number(in.at("epsilon")),
+                                               number(in.at("delta"))),
+                     expected, "value", c);
+       }},
+      {"dp_fixed_clipping_fedavg", [&] { check_dp_fedavg<Scalar>(in, expected, c); }},
+      {"secagg_quantize_exact", [&] { check_quantize_exact(in, expected, c); }},
+      {"secagg_quantize_bounds",
+       [&] { check_quantize_bounds(in, expected, sizeof(Scalar) == sizeof(float), c); }},
+      {"secagg_dequantize", [&] { check_dequantize(in, expected, c); }},
+      {"secagg_mod", [&] { check_mod(in, expected, c); }},
       {"metrics_weighted_avg", [&] { check_metrics(in, expected, c); }},
       {"sample_size", [&] { check_sample_size(in, expected, c); }},
   };

@@ -21,3 +21,14 @@ TEST_CASE_TEMPLATE("norm: of all tensors together; clipping leaves what is short
   Parameters<double> large(Layout{{"a", {2}}}, std::vector<double>{3e200, 4e200});
   CHECK(norm(large) == doctest::Approx(5e200));
 }
+
+TEST_CASE("norm: a zero update and tensors without dimensions are clipped like any other") {
+  Parameters<float> zero(Layout{{"a", {2}}, {"b", {}}});
+  for (const double bound : {0.0, 1e-300, 1.0}) {
+    CHECK(clip_to_norm(zero, bound) == 0);
+    CHECK(norm(zero) == 0);  // and not 0 / 0
+  }
+  Parameters<double> number(Layout{{"intercept", {}}}, std::vector<double>{-7});
+  CHECK(clip_to_norm(number, 2) == 7);
+  CHECK(number.data()[0] == doctest::Approx(-2));
+}

@@ -47,6 +47,7 @@ struct NormBoundedMean {
     /// \throws Error (`invalid_argument`) without updates or when all weights are zero
     [[nodiscard]] Parameters<Scalar> finish() { return mean_.finish(); }
     [[nodiscard]] std::uint64_t count() const noexcept { return mean_.count(); }
+    [[nodiscard]] const Layout& layout() const noexcept { return mean_.layout(); }
 
    private:
     double bound_;

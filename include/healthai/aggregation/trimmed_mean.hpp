@@ -16,23 +16,26 @@ namespace healthai {
 /// Statistical Rates, 2018, definition 2): in each coordinate the smallest and the largest floor(trim * n) values are left
 /// out, and the others averaged, all clients alike.
 ///
-/// Tolerates floor(trim * n) malicious clients. Not additive: it needs to see each update.
+/// Tolerates floor(trim * n) malicious clients. A half cuts everything off where n is even, which is an error in that round, and
+/// is the median where n is odd. Not additive: it needs to see each update.
 struct TrimmedMean {
-  double trim = 0.1;        ///< the share cut off at each side; in [0, 1/2)
+  double trim = 0.1;        ///< the share cut off at each side; in [0, 1/2]
   std::size_t threads = 0;  ///< 0: one for each processor; the result is the same for any number
 
   static constexpr std::string_view name = "TrimmedMean";
   [[nodiscard]] std::string describe() const { return "TrimmedMean(trim=" + number_text(trim) + ")"; }
   /// How many malicious clients among `clients` are cut off wherever they go.
   [[nodiscard]] constexpr std::size_t tolerates(std::size_t clients) const noexcept {
-    return static_cast<std::size_t>(trim * static_cast<double>(clients));
+    const std::size_t minority = clients == 0 ? 0 : (clients - 1) / 2;
+    const std::size_t cut = cut_of(clients);
+    return cut < minority ? cut : minority;
   }
   /// \throws Error (`invalid_argument`) for a share that leaves nothing
   void validate() const {
-    if (!(trim >= 0 && trim < 0.5)) {
+    if (!(trim >= 0 && trim <= 0.5)) {
       throw Error(error::invalid_argument,
                   "TrimmedMean: trim is the share cut off at each side and must be "
-                  "in [0, 0.5), but is " +
+                  "in [0, 0.5], but is " +
                       number_text(trim));
     }
   }
@@ -47,18 +50,28 @@ struct TrimmedMean {
   }
 
   /// The trimmed mean of `updates` into `result`, which has their layout and may be one of them.
-  /// \throws Error (`invalid_argument`) without updates or for a bad `trim`, (`layout_mismatch`)
+  /// \throws Error (`invalid_argument`) without updates, for a bad `trim` or one that leaves none, (`layout_mismatch`)
   template <class Scalar>
   void aggregate(std::span<const Update<Scalar>> updates, Parameters<Scalar>& result) const {
     validate();
     detail::require_updates(name, updates, result);
     const auto rows = detail::rows_of(updates);
-    const std::size_t cut = tolerates(rows.size());
+    const std::size_t cut = cut_of(rows.size());
+    if (2 * cut >= rows.size()) {
+      throw Error(error::invalid_argument, "TrimmedMean: a trim of " + number_text(trim) +
+                                               " at each side leaves nothing of " +
+                                               std::to_string(rows.size()) + " updates");
+    }
     detail::apply_order_statistic<Scalar>(detail::OrderStatistic::ranks(rows.size(), cut, rows.size() - cut),
                                           rows, result.data(), result.size(), threads);
   }
 
   friend bool operator==(const TrimmedMean&, const TrimmedMean&) = default;
+
+ private:
+  [[nodiscard]] constexpr std::size_t cut_of(std::size_t clients) const noexcept {
+    return static_cast<std::size_t>(trim * static_cast<double>(clients));
+  }
 };
 
 }  // namespace healthai

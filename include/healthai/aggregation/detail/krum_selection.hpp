@@ -42,12 +42,11 @@ class KrumSelection {
     std::sort(order.begin(), order.end());
     return order;
   }
-  /// The best, which is then no longer there. Of two whose scores differ by less than the error of the distances either may
-  /// come first.
+  /// The best, which is then no longer there.
   std::size_t take_best() {
-    const std::size_t best = ranked().front();
-    there_[best] = false;
-    return best;
+    const std::size_t taken = best(1).front();
+    there_[taken] = false;
+    return taken;
   }
 
  private:

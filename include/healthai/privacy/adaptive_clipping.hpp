@@ -1,0 +1,92 @@
+#pragma once
+
+#include <cmath>
+#include <optional>
+#include <string>
+
+#include "healthai/core/error.hpp"
+#include "healthai/core/finite.hpp"
+#include "healthai/core/number_text.hpp"
+
+namespace healthai {
+
+/// A clipping bound that follows a quantile of the lengths of updates (Andrew, Thakkar, McMahan, Ramaswamy: Differentially
+/// Private Learning with Adaptive Clipping, 2021, section 2.1, geometric update). With b the share of clients whose update
+/// was no longer than the bound C, noise and all,
+///
+///     C <- C exp(-learning_rate (b - quantile))
+///
+/// so that the bound shrinks when more than the wanted share fits under it, and grows when fewer do. (Beware of programs that
+/// count those *above* the bound and keep this sign: their bound runs away from the quantile.)
+struct AdaptiveClipping {
+  double quantile = 0.5;       ///< which share of updates should fit; in [0, 1]
+  double learning_rate = 0.2;  ///< > 0
+
+  /// \throws Error (`invalid_argument`) for a setting outside its range
+  void validate() const {
+    if (!(quantile >= 0 && quantile <= 1)) {
+      throw Error(error::invalid_argument,
+                  "AdaptiveClipping: quantile must be in [0, 1], but is " + number_text(quantile));
+    }
+    if (!(learning_rate > 0) || !is_finite(learning_rate)) {
+      throw Error(error::invalid_argument,
+                  "AdaptiveClipping: learning_rate must be positive, but is " + number_text(learning_rate));
+    }
+  }
+  /// The bound for the next round.
+  /// \param share_within  noisy count of updates no longer than `bound`, divided by the clients; noise may take it out of [0, 1]
+  /// \throws Error (`invalid_argument`) unless `bound` is positive and `share_within` finite, and as `validate` does
+  [[nodiscard]] double next_bound(double bound, double share_within) const {
+    validate();
+    if (!(bound > 0) || !is_finite(bound)) {
+      throw Error(error::invalid_argument,
+                  "AdaptiveClipping: the bound must be positive, but is " + number_text(bound));
+    }
+    if (!is_finite(share_within)) {
+      throw Error(error::invalid_argument,
+                  "AdaptiveClipping: the share of updates within the bound must be "
+                  "a number, but is " +
+                      number_text(share_within));
+    }
+    return bound * std::exp(-learning_rate * (share_within - quantile));
+  }
+};
+
+/// How one noise multiplier is shared between the updates and the count that adaptive clipping needs.
+struct AdaptiveClippingNoise {
+  double count_stddev = 0;       ///< sigma_b: of the noise on the count of updates within the bound
+  double update_multiplier = 0;  ///< z_Delta: noise on the sum of updates, in units of the bound
+};
+
+/// Both releases together cost what `noise_multiplier` alone would (Andrew et al. 2021, theorem 1): a count of ±1/2 has half the
+/// sensitivity of a whole one, so
+///
+///     z_Delta = (z^-2 - (2 sigma_b)^-2)^(-1/2)
+///
+/// \param clients  expected in a round: sigma_b is a twentieth of it unless given, so that z must be below clients / 10
+/// \throws Error (`invalid_argument`) where the count's noise is too little to leave any for the updates, or for a number
+/// outside its range
+[[nodiscard]] inline AdaptiveClippingNoise adaptive_clipping_noise(
+    double noise_multiplier, double clients, std::optional<double> count_stddev = std::nullopt) {
+  const auto require = [](bool good, const char* what, double value) {
+    if (good && is_finite(value)) return;
+    throw Error(error::invalid_argument,
+                std::string("adaptive clipping: ") + what + ", but is " + number_text(value));
+  };
+  require(noise_multiplier >= 0, "the noise multiplier must not be negative", noise_multiplier);
+  require(clients > 0, "the number of clients must be positive", clients);
+  if (count_stddev) require(*count_stddev >= 0, "the count's noise must not be negative", *count_stddev);
+  if (noise_multiplier == 0) return {count_stddev.value_or(0.0), 0.0};
+  const double sigma = count_stddev.value_or(clients / 20);
+  if (noise_multiplier >= 2 * sigma) {
+    throw Error(error::invalid_argument,
+                "adaptive clipping: a noise multiplier of " + number_text(noise_multiplier) +
+                    " needs noise of more than half of it on the count of updates within the bound, but that "
+                    "has a standard deviation of " +
+                    number_text(sigma) + "; take more clients, a smaller multiplier, or a fixed bound");
+  }
+  const double rest = 1 / (noise_multiplier * noise_multiplier) - 1 / (4 * sigma * sigma);
+  return {sigma, 1 / std::sqrt(rest)};
+}
+
+}  // namespace healthai

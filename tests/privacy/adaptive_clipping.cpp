@@ -1,0 +1,96 @@
+#include "healthai/privacy/adaptive_clipping.hpp"
+
+#include <doctest/doctest.h>
+#include <rapidcheck.h>
+#include <algorithm>
+#include <cmath>
+#include <functional>
+#include <string>
+#include <vector>
+
+using namespace healthai;
+
+namespace {
+
+void refuses(const std::function<void()>& call, const char* what) {
+  try {
+    call();
+    FAIL("not refused: ", what);
+  } catch (const Error& e) {
+    CHECK(e.id() == error::invalid_argument);
+    CHECK_MESSAGE(std::string(e.what()).find(what) != std::string::npos, e.what());
+  }
+}
+
+double share_within(const std::vector<double>& lengths, double bound) {
+  const auto within =
+      std::count_if(lengths.begin(), lengths.end(), [&](double length) { return length <= bound; });
+  return static_cast<double>(within) / static_cast<double>(lengths.size());
+}
+
+}  // namespace
+
+TEST_CASE("adaptive clipping: the step of the paper") {
+  const AdaptiveClipping clipping{.quantile = 0.5, .learning_rate = 0.2};
+  CHECK(clipping.next_bound(2, 1.0) == doctest::Approx(2 * std::exp(-0.1)));
+  CHECK(clipping.next_bound(2, 0.0) == doctest::Approx(2 * std::exp(0.1)));
+  CHECK(clipping.next_bound(2, 0.5) == 2);
+  CHECK(clipping.next_bound(2, -0.5) == doctest::Approx(2 * std::exp(0.2)));  // noise takes it out of [0, 1]
+}
+
+TEST_CASE("adaptive clipping: the bound goes to the quantile, from below and from above") {
+  std::vector<double> lengths;  // of 100 clients: 0.1, 0.2, ..., 10
+  for (int k = 1; k <= 100; ++k) lengths.push_back(k / 10.0);
+  for (const double quantile : {0.1, 0.5, 0.9}) {
+    for (const double start : {0.01, 1000.0}) {
+      double bound = start;
+      for (int round = 0; round < 400; ++round) {
+        const double before = bound;
+        const double within = share_within(lengths, bound);
+        bound = AdaptiveClipping{.quantile = quantile}.next_bound(bound, within);
+        if (within > quantile) CHECK(bound < before);
+        if (within < quantile) CHECK(bound > before);
+      }
+      // Within the length of one step of the quantile, 10 * quantile.
+      CHECK(bound == doctest::Approx(10 * quantile).epsilon(0.15));
+    }
+  }
+}
+
+TEST_CASE("adaptive clipping: both parts of the noise together are worth the whole") {
+  // Hand-computed: (1 - 1/100)^(-1/2).
+  CHECK(adaptive_clipping_noise(1, 100).count_stddev == 5);
+  CHECK(adaptive_clipping_noise(1, 100).update_multiplier == doctest::Approx(1 / std::sqrt(0.99)));
+  CHECK(rc::check([] {
+    const double z = *rc::gen::inRange(1, 1000) / 100.0;
+    const double sigma = z / 2 * (1 + *rc::gen::inRange(1, 1000) / 100.0);
+    const auto noise = adaptive_clipping_noise(z, 1, sigma);
+    RC_ASSERT(noise.count_stddev == sigma);
+    RC_ASSERT(noise.update_multiplier > z);
+    // Independent Gaussian releases add up as multiplier^-2: the updates, and a count of sensitivity 1/2.
+    const double together = 1 / (noise.update_multiplier * noise.update_multiplier) + 1 / (4 * sigma * sigma);
+    RC_ASSERT(std::abs(together * z * z - 1) < 1e-9);
+  }));
+}
+
+TEST_CASE("adaptive clipping: no noise, or more than a count of so few clients can hide") {
+  CHECK(adaptive_clipping_noise(0, 50).count_stddev == 0);
+  CHECK(adaptive_clipping_noise(0, 50).update_multiplier == 0);
+  CHECK(adaptive_clipping_noise(0, 50, 2.0).count_stddev == 2);
+  // The multiplier must be below a tenth of the clients.
+  CHECK(adaptive_clipping_noise(9.9, 100).update_multiplier > 9.9);
+  refuses([] { static_cast<void>(adaptive_clipping_noise(10, 100)); }, "noise multiplier of 10");
+  refuses([] { static_cast<void>(adaptive_clipping_noise(1, 10)); }, "deviation of 0.5; take more clients");
+  refuses([] { static_cast<void>(adaptive_clipping_noise(2, 100, 1.0)); }, "deviation of 1;");
+}
+
+TEST_CASE("adaptive clipping: numbers outside their range") {
+  refuses([] { AdaptiveClipping{.quantile = 1.5}.validate(); }, "quantile must be in [0, 1], but is 1.5");
+  refuses([] { AdaptiveClipping{.quantile = std::nan("")}.validate(); }, "quantile");
+  refuses([] { AdaptiveClipping{.learning_rate = 0}.validate(); }, "learning_rate must be positive");
+  refuses([] { static_cast<void>(AdaptiveClipping{}.next_bound(0, 0.5)); }, "bound must be positive");
+  refuses([] { static_cast<void>(AdaptiveClipping{}.next_bound(1, std::nan(""))); }, "share of updates");
+  refuses([] { static_cast<void>(adaptive_clipping_noise(-1, 10)); }, "must not be negative, but is -1");
+  refuses([] { static_cast<void>(adaptive_clipping_noise(1, 0)); }, "clients must be positive");
+  refuses([] { static_cast<void>(adaptive_clipping_noise(1, 10, -1.0)); }, "count's noise");
+}
