@@ -8,7 +8,6 @@
 
 #include "compare_strategies/flags.hpp"
 #include "compare_strategies/progress.hpp"
-#include "compare_strategies/read.hpp"
 #include "compare_strategies/results.hpp"
 #include "compare_strategies/run.hpp"
 

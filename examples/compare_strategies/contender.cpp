@@ -1,12 +1,10 @@
 #include "compare_strategies/contender.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <healthai/compression.hpp>
 #include <healthai/healthai.hpp>
-#include <healthai/simulation/detail/named_numbers.hpp>
 #include <utility>
 #include <vector>
 
@@ -42,8 +40,8 @@ struct Probe {
 };
 
 constexpr const char* strategy_names =
-    "fedavg, fedprox, fedavgm, fedadagrad, fedadam, fedyogi, scaffold, feddyn, fednova, qfedavg, cyclic, "
-    "ditto, fedper";
+    "fedavg, fedprox, fedavgm, fedadagrad, fedadam, fedyogi, scaffold, feddyn, fednova, qfedavg, fedbuff, "
+    "cyclic, ditto, fedper";
 constexpr const char* rule_names =
     "mean, reproducible_mean, median, trimmed_mean, mean_of_closest, krum, multi_krum, bulyan, "
     "geometric_median, "
@@ -105,7 +103,7 @@ AnyClient make_client(const Contender& contender, AnyModel model) {
   using namespace healthai;
   const Training& t = contender.training;
   LocalTrainer trainer{std::move(model),
-                       {.learning_rate = t.learning_rate,
+                       {.learning_rate = t.learning_rate.initial(),
                         .momentum = t.momentum,
                         .weight_decay = t.weight_decay,
                         .batch_size = t.batch,
@@ -149,31 +147,46 @@ Contender parse_contender(const std::string& text, const Training& common) {
     t.local_steps.reset();
   }
   t.batch = s.count("batch", t.batch);
-  t.learning_rate = s.number("learning_rate", t.learning_rate);
+  if (const auto rate = s.text("learning_rate")) t.learning_rate = healthai::parse_rate_schedule(*rate);
+  if (const auto rate = s.text("server_learning_rate")) {
+    t.server_learning_rate = healthai::parse_rate_schedule(*rate);
+  }
   t.momentum = s.number("momentum", t.momentum);
   t.weight_decay = s.number("weight_decay", t.weight_decay);
   // Wrong settings are found before anything runs.
   with_strategy(contender, [](const auto&) {});
+  make_schedule(contender, 1);
   compress(contender.compressor, AnyClient::of(Probe{}));
   return contender;
 }
 
+healthai::Schedule make_schedule(const Contender& contender, std::size_t clients) {
+  using namespace healthai;
+  if (contender.strategy.name() != "fedbuff") return Synchronous{};
+  Settings s = contender.strategy;
+  Buffered buffered;
+  buffered.size = s.count("size", (clients + 3) / 4);
+  buffered.concurrency = s.count("concurrency", buffered.concurrency);
+  buffered.staleness_exponent = s.number("staleness_exponent", buffered.staleness_exponent);
+  buffered.max_staleness = s.count("max_staleness");
+  validate(Schedule(buffered));
+  return buffered;
+}
+
 healthai::ClientSelection parse_selection(const std::string& text) {
   using namespace healthai;
-  static constexpr std::array<healthai::detail::NamedForm, 4> forms{{
-      {"all", "all", 0, 0},
-      {"fraction", "fraction:F", 1, 0},
-      {"poisson", "poisson:P", 1, 0},
-      {"power_of_choice", "power_of_choice:CANDIDATES:CLIENTS", 2, 0},
-  }};
-  const auto parsed = healthai::detail::parse_named_numbers("selection", text, forms);
+  Settings s(text);
+  const std::string& name = s.name();
+  const std::string names = "all, fraction, poisson, power_of_choice";
+  if (!is_one_of(name, names)) refuse_name("selection", name, names);
   ClientSelection selection = AllClients{};
-  if (parsed.name == "fraction") selection = FractionOfClients{.fraction = parsed.numbers[0]};
-  if (parsed.name == "poisson") selection = PoissonSampling{.probability = parsed.numbers[0]};
-  if (parsed.name == "power_of_choice") {
-    selection = PowerOfChoice{static_cast<std::size_t>(parsed.numbers[0]),
-                              static_cast<std::size_t>(parsed.numbers[1])};
+  if (name == "fraction") selection = FractionOfClients{.fraction = s.number("share", 0.1)};
+  if (name == "poisson") selection = PoissonSampling{.probability = s.number("probability", 0.1)};
+  if (name == "power_of_choice") {
+    const std::size_t candidates = s.count("candidates", 10);
+    selection = PowerOfChoice{.candidates = candidates, .clients = s.count("clients", 1)};
   }
+  s.refuse_others();
   validate(selection);
   return selection;
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <healthai/aggregation/any_aggregator.hpp>
+#include <healthai/server/schedule.hpp>
 #include <healthai/server/selection.hpp>
 #include <string>
 
@@ -26,6 +27,8 @@ struct Contender {
 Contender parse_contender(const std::string& text, const Training& common);
 /// Who is asked in a round, as --selection says. \throws healthai::Error for another text
 healthai::ClientSelection parse_selection(const std::string& text);
+/// When replies are aggregated: rounds, or for fedbuff a buffer, by default of a fourth of the clients.
+healthai::Schedule make_schedule(const Contender& contender, std::size_t clients);
 /// All strategies, rules and compressors with their settings, for a person.
 std::string list_of_contenders();
 /// How the updates of a round become one.

@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 #include <cstddef>
 #include <cstdint>
+#include <healthai/core/rate_schedule.hpp>
 #include <iostream>
 #include <optional>
 #include <string>
@@ -15,8 +16,8 @@ struct Training {
   std::optional<std::uint64_t> local_steps{};
   std::uint64_t local_epochs = 1;
   std::size_t batch = 0;  ///< 0: all rows
-  double learning_rate = 0.1;
-  std::optional<double> server_learning_rate{};
+  healthai::RateSchedule learning_rate = 0.1;
+  std::optional<healthai::RateSchedule> server_learning_rate{};
   double momentum = 0;
   double weight_decay = 0;
 };
@@ -27,6 +28,7 @@ struct Flags {
   std::string labels{};
   std::string test_data{};
   std::string test_labels{};
+  double scale = 1;  ///< what the numbers of arrays are divided by
   std::string target{};
   std::vector<std::string> features{};
   std::string task = "logistic";
@@ -39,6 +41,7 @@ struct Flags {
   std::optional<std::size_t> test_every{};
   std::string test_column{};
   std::vector<std::size_t> hidden{32};
+  std::vector<std::size_t> channels{16, 32};
   std::string ties = "efron";
   double l2 = 0;
   std::vector<std::string> strategies{"fedavg"};
@@ -58,6 +61,10 @@ struct Flags {
   std::string plot{};
   bool list = false;
 };
+
+inline bool is_classification(const Flags& flags) {
+  return flags.task == "softmax" || flags.task == "mlp" || flags.task == "conv";
+}
 
 /// The demonstration, where the command line does not say otherwise.
 inline void demonstrate(const CLI::App& app, Flags& f) {
@@ -86,12 +93,15 @@ inline void check(const Flags& f) {
             "and --event-column are what --task cox predicts");
     require(f.target.empty(), "--target",
             "is not for --task cox, which has --time-column and --event-column");
-  } else {
+  } else if (f.labels.empty()) {
     require(!f.target.empty(), "--target", "names the column that --task " + f.task + " predicts");
   }
-  require(f.task == "logistic" || f.task == "softmax" || f.task == "mlp" || f.task == "conv" ||
-              !f.attack.starts_with("label_flip"),
-          "--attack", "label_flip needs a task with classes");
+  require(f.labels.empty() || is_classification(f), "--labels", "are for --task softmax, mlp or conv");
+  require(f.task != "conv" || !f.labels.empty(), "--task",
+          "conv needs an array of images in --data, and --labels");
+  require(f.test_data.empty() == f.test_labels.empty(), "--test-data", "and --test-labels go together");
+  require(f.task == "logistic" || is_classification(f) || !f.attack.starts_with("label_flip"), "--attack",
+          "label_flip needs a task with classes");
 }
 
 /// Reads the command line. Prints help or the one thing that is wrong, and then returns the exit status.
@@ -101,12 +111,18 @@ inline std::optional<int> parse(int argc, char** argv, Flags& f) {
       "place and "
       "training alone. Without flags: mortality in eight networks of intensive care units."};
   const auto positive = CLI::PositiveNumber;
-  app.add_option("--data", f.data, "CSV with a header; or images or rows as .npy, .npz or IDX (also .gz)")
+  app.add_option("--data", f.data, "CSV with a header; or an array: .npy, IDX, FILE.npz:NAME. Also .gz")
       ->capture_default_str()
       ->group("Data");
-  app.add_option("--labels", f.labels, "labels of an array in --data, .npy or IDX")->group("Data");
-  app.add_option("--test-data", f.test_data, "test rows of an array in --data")->group("Data");
+  app.add_option("--labels", f.labels, "labels of the array in --data")->group("Data");
+  app.add_option("--test-data", f.test_data,
+                 "rows for testing, of an array in --data; dealt out like the others")
+      ->group("Data");
   app.add_option("--test-labels", f.test_labels, "their labels")->group("Data");
+  app.add_option("--scale", f.scale, "what an array's numbers are divided by: 255 makes bytes 0 to 1")
+      ->check(positive)
+      ->capture_default_str()
+      ->group("Data");
   app.add_option("--target", f.target, "the column to predict")->group("Data");
   app.add_option("--features", f.features,
                  "columns to predict from, separated by commas; default: all others")
@@ -144,7 +160,11 @@ inline std::optional<int> parse(int argc, char** argv, Flags& f) {
       ->excludes(every)
       ->group("Data");
 
-  app.add_option("--hidden", f.hidden, "mlp: sizes of the hidden layers; conv: channels of the convolutions")
+  app.add_option("--hidden", f.hidden, "mlp, conv: sizes of the hidden layers")
+      ->delimiter(',')
+      ->capture_default_str()
+      ->group("Model");
+  app.add_option("--channels", f.channels, "conv: filters of each convolution of 3 by 3")
       ->delimiter(',')
       ->capture_default_str()
       ->group("Model");
@@ -167,7 +187,7 @@ inline std::optional<int> parse(int argc, char** argv, Flags& f) {
                  "label_flip:SHARE")
       ->group("Strategies");
   app.add_option("--selection", f.selection,
-                 "all, fraction:F, poisson:P or power_of_choice:CANDIDATES:CLIENTS")
+                 "all, fraction:share=F, poisson:probability=P or power_of_choice:candidates=D:clients=M")
       ->capture_default_str()
       ->group("Strategies");
   app.add_option("--rounds", f.rounds, "rounds of federated training")
@@ -186,14 +206,21 @@ inline std::optional<int> parse(int argc, char** argv, Flags& f) {
   app.add_option("--batch", f.training.batch, "rows a gradient step; 0: all")
       ->capture_default_str()
       ->group("Strategies");
-  app.add_option("--learning-rate", f.training.learning_rate, "of the clients")
-      ->check(positive)
-      ->capture_default_str()
-      ->group("Strategies");
-  app.add_option("--server-learning-rate", f.training.server_learning_rate,
-                 "of strategies that have one; default: the strategy's own")
-      ->check(positive)
-      ->group("Strategies");
+  const auto rate = [&app](const char* name, const char* what, auto& value) {
+    const auto read = [name, &value](const std::string& text) {
+      try {
+        value = healthai::parse_rate_schedule(text);
+      } catch (const healthai::Error& e) {
+        throw CLI::ValidationError(name, e.what());
+      }
+    };
+    app.add_option_function<std::string>(name, read, what)->type_name("RATE")->group("Strategies");
+  };
+  rate("--learning-rate",
+       "of the clients: 0.1, or a schedule: 0.1/step:0.5:20, 0.1/cosine:100, 0.1/inverse:10, ...",
+       f.training.learning_rate);
+  rate("--server-learning-rate", "of strategies that have one, likewise; default: the strategy's own",
+       f.training.server_learning_rate);
   app.add_option("--momentum", f.training.momentum, "of the clients' steps")
       ->capture_default_str()
       ->group("Strategies");

@@ -1,5 +1,6 @@
 #include "compare_strategies/models.hpp"
 
+#include <healthai/model/conv_net.hpp>
 #include <healthai/model/cox.hpp>
 #include <healthai/model/linear.hpp>
 #include <healthai/model/logistic.hpp>
@@ -12,7 +13,7 @@ static std::vector<std::size_t> labels_of(const Rows& rows) {
   return {rows.y.begin(), rows.y.end()};
 }
 
-AnyModel make_model(const Flags& flags, std::size_t classes, const Rows& rows) {
+AnyModel make_model(const Flags& flags, const Dataset& data, const Rows& rows) {
   using namespace healthai;
   if (flags.task == "linear") return AnyModel::of(LinearModel<double>(rows.x, rows.y, {.l2 = flags.l2}));
   if (flags.task == "logistic") return AnyModel::of(LogisticModel<double>(rows.x, rows.y, {.l2 = flags.l2}));
@@ -21,17 +22,23 @@ AnyModel make_model(const Flags& flags, std::size_t classes, const Rows& rows) {
     return AnyModel::of(CoxModel<double>(rows.x, rows.time, rows.y, {.ties = ties, .l2 = flags.l2}));
   }
   if (flags.task == "softmax") {
-    return AnyModel::of(SoftmaxModel<double>(rows.x, labels_of(rows), classes, {.l2 = flags.l2}));
+    return AnyModel::of(SoftmaxModel<double>(rows.x, labels_of(rows), data.classes, {.l2 = flags.l2}));
+  }
+  if (flags.task == "conv") {
+    return AnyModel::of(
+        ConvNetModel<double>(rows.x, data.image, labels_of(rows), data.classes,
+                             {.channels = flags.channels, .hidden = flags.hidden, .l2 = flags.l2}));
   }
   return AnyModel::of(
-      MlpModel<double>(rows.x, labels_of(rows), classes, {.hidden = flags.hidden, .l2 = flags.l2}));
+      MlpModel<double>(rows.x, labels_of(rows), data.classes, {.hidden = flags.hidden, .l2 = flags.l2}));
 }
 
 Parameters<double> initial_parameters(const Flags& flags, const healthai::Layout& layout,
                                       std::uint64_t seed) {
   if (flags.task != "mlp" && flags.task != "conv") return Parameters<double>(layout);
   healthai::Stream stream(seed, healthai::Purpose::initial_parameters);
-  return healthai::MlpModel<double>::initial_parameters(layout, stream);
+  return flags.task == "mlp" ? healthai::MlpModel<double>::initial_parameters(layout, stream)
+                             : healthai::ConvNetModel<double>::initial_parameters(layout, stream);
 }
 
 Predictions TestSet::predict(const Parameters<double>& at) {

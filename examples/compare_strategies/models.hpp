@@ -58,7 +58,7 @@ class AnyModel {
 };
 
 /// The model that --task names, on these rows.
-AnyModel make_model(const Flags& flags, std::size_t classes, const Rows& rows);
+AnyModel make_model(const Flags& flags, const Dataset& data, const Rows& rows);
 /// What a strategy's first round starts from: zeros, or random weights for networks.
 Parameters<double> initial_parameters(const Flags& flags, const healthai::Layout& layout, std::uint64_t seed);
 
@@ -76,9 +76,9 @@ inline bool larger_is_better(const std::string& metric) {
 /// The rows of a site by which models are judged.
 class TestSet {
  public:
-  TestSet(const Flags& flags, std::size_t classes, Rows rows) : rows_(std::move(rows)) {
+  TestSet(const Flags& flags, const Dataset& data, Rows rows) : rows_(std::move(rows)) {
     linear_ = !is_classification(flags);
-    if (rows_.count() > 0) model_.push_back(make_model(flags, classes, rows_));
+    if (rows_.count() > 0) model_.push_back(make_model(flags, data, rows_));
   }
   [[nodiscard]] Predictions predict(const Parameters<double>& at);
 

@@ -87,6 +87,16 @@ inline std::string cell(const MeanAndSd& value, std::size_t seeds) {
   return text;
 }
 
+/// One line about the data.
+inline void describe(const Dataset& data, const Flags& flags, std::FILE* out) {
+  std::size_t tests = 0;
+  for (const bool test : data.test) tests += test ? 1 : 0;
+  std::fprintf(out,
+               "%s: %zu rows to train on, %zu to test, %lld features; %zu rows dropped for missing values\n",
+               flags.data.c_str(), data.rows.count() - tests, tests,
+               static_cast<long long>(data.rows.x.cols()), data.dropped);
+}
+
 /// One line a contender.
 inline void print_table(const Results& all, std::FILE* out) {
   const std::size_t seeds = all.contenders.front().runs.size();
@@ -165,21 +175,26 @@ inline nlohmann::ordered_json json_summary(const std::vector<double>& values) {
   return {{"mean", json_number(summary.mean)}, {"sd", json_number(summary.sd)}, {"seeds", seeds}};
 }
 
-/// Metric m over all test rows by round, the mean of the seeds that have come so far.
-inline std::pair<std::vector<double>, std::vector<double>> curve(const Result& result, std::size_t m) {
-  std::vector<double> rounds;
-  std::vector<double> means;
+/// Over all test rows by round: means of the seeds that have come so far.
+struct Curve {
+  std::vector<double> rounds{};
+  std::vector<double> virtual_seconds{};
+  std::vector<double> values{};
+};
+inline Curve curve(const Result& result, std::size_t m) {
+  Curve mean;
   for (std::size_t e = 0;; ++e) {
+    std::vector<double> times;
     std::vector<double> values;
-    std::uint64_t round = 0;
     for (const Run& run : result.runs) {
       if (e >= run.evaluations.size()) continue;
-      round = run.evaluations[e].round;
+      if (values.empty()) mean.rounds.push_back(static_cast<double>(run.evaluations[e].round));
+      times.push_back(run.evaluations[e].virtual_seconds);
       values.push_back(run.evaluations[e].pooled[m]);
     }
-    if (values.empty()) return {rounds, means};
-    rounds.push_back(static_cast<double>(round));
-    means.push_back(MeanAndSd::of(values).mean);
+    if (values.empty()) return mean;
+    mean.virtual_seconds.push_back(MeanAndSd::of(times).mean);
+    mean.values.push_back(MeanAndSd::of(values).mean);
   }
 }
 
@@ -217,15 +232,16 @@ inline nlohmann::ordered_json to_json(const Results& all, const Flags& flags) {
     std::vector<double> virtual_seconds;
     for (const Run& run : contender.runs) {
       seconds.push_back(run.seconds);
-      virtual_seconds.push_back(run.virtual_seconds);
+      virtual_seconds.push_back(run.evaluations.empty() ? undefined : run.evaluations.back().virtual_seconds);
       entry["problems"].push_back(run.problem.empty() ? json(nullptr) : json(run.problem));
     }
     entry["seconds"] = json_summary(seconds);
     entry["virtual_seconds"] = json_summary(virtual_seconds);
     for (std::size_t m = 0; m < all.metrics.size(); ++m) {
-      const auto [rounds, means] = curve(contender, m);
-      entry["curve"]["round"] = rounds;
-      for (const double value : means) entry["curve"][all.metrics[m]].push_back(json_number(value));
+      const Curve mean = curve(contender, m);
+      entry["curve"]["round"] = mean.rounds;
+      entry["curve"]["virtual_seconds"] = mean.virtual_seconds;
+      for (const double value : mean.values) entry["curve"][all.metrics[m]].push_back(json_number(value));
     }
     result["contenders"].push_back(std::move(entry));
   }
@@ -267,23 +283,27 @@ inline void write_csv(const std::string& path, const Results& all, std::uint64_t
   if (!file.flush()) throw healthai::Error(healthai::error::file, path + ": cannot be written to the end");
 }
 
-/// A picture of each metric over rounds. \return their names
+/// A picture of each metric over rounds, and of the first over virtual time. \return their names
 inline std::vector<std::string> write_plots(const std::string& folder, const Results& all) {
   std::filesystem::create_directories(folder);
   std::vector<std::string> written;
-  for (std::size_t m = 0; m < all.metrics.size(); ++m) {
+  const auto draw = [&](const std::string& name, std::size_t m, const char* x_label,
+                        std::vector<double> Curve::*x) {
     healthai::LinePlot plot{
-        .title = all.metrics[m] + " on all test rows", .x_label = "Round", .y_label = all.metrics[m]};
+        .title = all.metrics[m] + " on all test rows", .x_label = x_label, .y_label = all.metrics[m]};
     for (const Result& contender : all.contenders) {
-      auto [rounds, means] = curve(contender, m);
-      const bool drawable =
-          std::any_of(means.begin(), means.end(), [](double v) { return std::isfinite(v); });
-      if (drawable) plot.add(contender.name, std::move(rounds), std::move(means));
+      Curve mean = curve(contender, m);
+      const bool drawable = std::any_of(mean.values.begin(), mean.values.end(),
+                                        [](double value) { return std::isfinite(value); });
+      const bool timed = x != &Curve::virtual_seconds || !contender.baseline;
+      if (drawable && timed) plot.add(contender.name, std::move(mean.*x), std::move(mean.values));
     }
-    if (plot.series.empty()) continue;
-    written.push_back((std::filesystem::path(folder) / ("convergence_" + all.metrics[m] + ".png")).string());
+    if (plot.series.empty()) return;
+    written.push_back((std::filesystem::path(folder) / (name + "_" + all.metrics[m] + ".png")).string());
     plot.write(written.back());
-  }
+  };
+  for (std::size_t m = 0; m < all.metrics.size(); ++m) draw("convergence", m, "Round", &Curve::rounds);
+  draw("time", 0, "Virtual seconds", &Curve::virtual_seconds);
   return written;
 }
 

@@ -37,8 +37,8 @@ Run run_rounds(const Strategy& strategy, const Setup& setup) {
       {.rounds = flags.rounds,
        .seed = study.seed,
        .training = {.local_steps = training.local_steps, .learning_rate = training.learning_rate},
-       .selection =
-           setup.contender.strategy.name() == "cyclic" ? Cyclic{} : parse_selection(flags.selection)}};
+       .selection = setup.contender.strategy.name() == "cyclic" ? Cyclic{} : parse_selection(flags.selection),
+       .schedule = make_schedule(setup.contender, setup.models.size())}};
   federation.start(initial_parameters(flags, setup.models.front().layout(), study.seed));
   Run run;
   while (!federation.ended()) {
@@ -54,10 +54,10 @@ Run run_rounds(const Strategy& strategy, const Setup& setup) {
       run.evaluations.push_back(evaluate(study, flags, report.round, [&](std::size_t site) {
         return clients[clients.size() == 1 ? 0 : site].model(federation.parameters());
       }));
+      run.evaluations.back().virtual_seconds = timed.clock().now();
     }
     setup.watch(report.round);
   }
-  run.virtual_seconds = timed.clock().now();
   if (run.rounds == flags.rounds) run.problem.clear();  // one skipped round at the end is no early end
   return run;
 }

@@ -13,15 +13,15 @@ Study make_study(const Dataset& data, const Flags& flags, std::uint64_t seed) {
   for (const SiteRows& site : sites) {
     study.ids.push_back(site.id);
     study.train_rows.push_back(site.train.count());
-    study.models.push_back(make_model(flags, data.classes, site.train));
+    study.models.push_back(make_model(flags, data, site.train));
     if (flips) {
       Rows flipped = site.train;
       for (double& y : flipped.y) y = last_class - y;
-      study.poisoned.push_back(make_model(flags, data.classes, flipped));
+      study.poisoned.push_back(make_model(flags, data, flipped));
     }
-    study.tests.emplace_back(flags, data.classes, site.test);
+    study.tests.emplace_back(flags, data, site.test);
   }
-  study.all.push_back(make_model(flags, data.classes, pooled(sites)));
+  study.all.push_back(make_model(flags, data, pooled(sites)));
   return study;
 }
 

@@ -29,6 +29,7 @@ Study make_study(const Dataset& data, const Flags& flags, std::uint64_t seed);
 /// The metrics of one moment, in the order of `metrics_of`; `undefined` where a site has nothing to be judged by.
 struct Evaluation {
   std::uint64_t round = 0;
+  double virtual_seconds = 0;                ///< until then, with clients that take their time
   std::vector<double> pooled{};              ///< of all test rows together
   std::vector<std::vector<double>> sites{};  ///< of each metric, of each site
 };
@@ -45,9 +46,8 @@ struct Run {
   std::uint64_t bytes_up_uncompressed = 0;
   std::uint64_t failures = 0;  ///< of clients, over all rounds
   std::uint64_t rounds = 0;
-  double seconds = 0;          ///< training without evaluation
-  double virtual_seconds = 0;  ///< what it would have taken with clients that take their time
-  std::string problem{};       ///< why it ended early; empty when it did not
+  double seconds = 0;     ///< training without evaluation
+  std::string problem{};  ///< why it ended early; empty when it did not
 };
 
 /// Called after each round with its number; for the progress display.

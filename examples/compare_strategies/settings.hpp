@@ -33,10 +33,13 @@ class Settings {
     name_ = parts.front();
     for (std::size_t i = 1; i < parts.size(); ++i) {
       const std::size_t equals = parts[i].find('=');
-      if (equals == std::string::npos || equals == 0) {
+      if (equals == 0 || (equals == std::string::npos && given_.empty())) {
         refuse("expected key=value after the name, got \"" + parts[i] + "\"");
+      } else if (equals == std::string::npos) {
+        given_.back().value += ":" + parts[i];  // of a value that has colons, such as a rate schedule
+      } else {
+        given_.push_back({parts[i].substr(0, equals), parts[i].substr(equals + 1), false});
       }
-      given_.push_back({parts[i].substr(0, equals), parts[i].substr(equals + 1), false});
     }
   }
 

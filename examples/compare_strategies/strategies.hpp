@@ -20,8 +20,9 @@ void with_strategy(const Contender& contender, Run run) {
   const std::string& name = s.name();
   const Rule rule = make_rule(contender.rule);
   const Training& t = contender.training;
-  const auto server_rate = [&](double otherwise) {
-    return s.number("server_learning_rate", t.server_learning_rate.value_or(otherwise));
+  const auto server_rate = [&](const RateSchedule& otherwise) {
+    static_cast<void>(s.text("server_learning_rate"));
+    return t.server_learning_rate.value_or(otherwise);
   };
   const auto with = [&](auto strategy) {
     s.refuse_others();
@@ -54,7 +55,12 @@ void with_strategy(const Contender& contender, Run run) {
   if (name == "feddyn") return with(BasicFedDyn<Rule>{.alpha = s.number("alpha", 0.1)});
   if (name == "fednova") return with(BasicFedNova<Rule>{.server_learning_rate = server_rate(1)});
   if (name == "qfedavg") {
-    return with(BasicQFedAvg<Rule>{.q = s.number("q", 0.2), .learning_rate = t.learning_rate});
+    return with(BasicQFedAvg<Rule>{.q = s.number("q", 0.2), .learning_rate = t.learning_rate.initial()});
+  }
+  if (name == "fedbuff") {
+    for (const char* key : {"size", "concurrency", "staleness_exponent", "max_staleness"}) {
+      static_cast<void>(s.text(key));  // the schedule's
+    }
   }
   if (name == "ditto") static_cast<void>(s.number("lambda"));  // the client's
   if (name == "fedper") static_cast<void>(s.text("layers"));

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <string>
 #include <string_view>
@@ -34,20 +35,15 @@ namespace detail {
     values.texts = table.text(column);
   }
   const std::vector<std::size_t> order = sorted_order(values);
-  std::vector<std::size_t> site_of(order.size());
-  std::size_t sites = 0;
+  std::vector<std::vector<std::size_t>> rows;
   for (std::size_t i = 0; i < order.size(); ++i) {
-    if (i > 0 && !values.equal(order[i - 1], order[i])) ++sites;
-    site_of[order[i]] = sites;
+    if (i == 0 || !values.equal(order[i - 1], order[i])) rows.emplace_back();
+    rows.back().push_back(order[i]);
   }
   // Until here sites are in the order of their values; text asks for that of first appearance.
-  std::vector<std::size_t> place(order.size(), order.size());
-  std::size_t placed = 0;
-  std::vector<std::vector<std::size_t>> rows(sites + 1);
-  for (std::size_t row = 0; row < order.size(); ++row) {
-    std::size_t& at = place[site_of[row]];
-    if (at == order.size()) at = numeric ? site_of[row] : placed++;
-    rows[at].push_back(row);
+  if (!numeric) {
+    std::sort(rows.begin(), rows.end(),
+              [](const auto& left, const auto& right) { return left.front() < right.front(); });
   }
   return rows;
 }
