@@ -26,8 +26,8 @@ struct GzipOptions {
 };
 
 /// What the bytes of a gzip file (RFC 1952: Deutsch, GZIP file format specification, 1996) hold, all members of it.
-/// Checksums and lengths are checked, and memory follows what has come out. `source_name` is what messages call the file.
-/// Safe from any thread.
+/// Checksums and lengths are checked, and memory follows what has come out. `source_name` is what messages call the
+/// file. Safe from any thread.
 /// \throws Error (`array_file`) for bytes that are not such a file, are damaged, end early, or go on after it;
 ///   (`archive_limit`) for more than `options.max_bytes`.
 [[nodiscard]] inline std::string gunzip(std::string_view bytes, const std::string& source_name,

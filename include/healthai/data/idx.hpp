@@ -36,19 +36,20 @@ namespace detail {
 
 }  // namespace detail
 
-/// The array in the bytes of an IDX file, the format of the MNIST data sets (LeCun, Cortes, Burges: The MNIST database of
-/// handwritten digits): two zero bytes, one for the type of the numbers, one for how many dimensions there are, the size
-/// of each as 4 bytes, then the numbers, all with the most significant byte first and the last index fastest.
+/// The array in the bytes of an IDX file, the format of the MNIST data sets (LeCun, Cortes, Burges: The MNIST
+/// database of handwritten digits): two zero bytes, one for the type of the numbers, one for how many dimensions
+/// there are, the size of each as 4 bytes, then the numbers, all with the most significant byte first and the last
+/// index fastest.
 ///
 ///     const auto images = read_idx<std::uint8_t>("train-images-idx3-ubyte");  // shape (60000, 28, 28)
 ///     const auto labels = read_idx<std::uint8_t>("train-labels-idx1-ubyte");  // shape (60000,)
 ///
 /// What is compressed goes through healthai/data/gzip.hpp first: `parse_idx<std::uint8_t>(read_gzip(path), path)`.
 ///
+/// `source_name` is what messages call the file. Every length is checked against the bytes at hand before memory is
+/// asked for. Safe from any thread.
 /// \tparam T  what the result holds, whatever the file does: float, double, bool or an integer type. Integers and bools
 ///   must be exactly what the file has; floating point is rounded to nearest.
-/// `source_name` is what messages call the file. Every length is checked against the bytes at hand before memory is asked
-/// for. Safe from any thread.
 /// \throws Error (`array_file`) for bytes that are not such a file, that end early or go on after it, for more than 32
 ///   dimensions, and for a number that a T cannot hold, with its index.
 template <ArrayNumber T>

@@ -15,9 +15,10 @@
 #include "healthai/data/detail/stored_numbers.hpp"
 #include "healthai/data/detail/text.hpp"
 
-// xtensor has a reader of its own, xt::load_npy. It is not used here, because it believes the file: it allocates what the
-// header promises, hands out uninitialised memory where the data end early, ignores byte order and expects the header's
-// keys in one order, against the format. Checks around it would have to parse the header first, which is all the work.
+// xtensor has a reader of its own, xt::load_npy. It is not used here, because it believes the file: it allocates what
+// the header promises, hands out uninitialised memory where the data end early, ignores byte order and expects the
+// header's keys in one order, against the format. Checks around it would have to parse the header first, which is all
+// the work.
 
 namespace healthai {
 namespace detail {
@@ -201,10 +202,10 @@ class NpyHeaderParser {
 ///
 ///     const xt::xarray<double> doses = read_npy<double>("doses.npy");   // doses.shape(0), doses(3, 17)
 ///
+/// `source_name` is what messages call the file. Every length is checked against the bytes at hand before memory is
+/// asked for. Safe from any thread.
 /// \tparam T  what the result holds, whatever the file does: float, double, bool or an integer type. Integers and bools
 ///   must be exactly what the file has; floating point is rounded to nearest.
-/// `source_name` is what messages call the file. Every length is checked against the bytes at hand before memory is asked
-/// for. Safe from any thread.
 /// \throws Error (`array_file`) for bytes that are not such a file, that end early or go on after it, for an array of
 ///   something else (records, objects, complex numbers, text), and for a number that a T cannot hold, with its index.
 template <ArrayNumber T>

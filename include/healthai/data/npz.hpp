@@ -104,7 +104,7 @@ class NpzFile {
     zip_error_t reason;
     zip_error_init(&reason);
     zip_source_t* const source = bytes_ == nullptr
-                                     ? zip_source_file_create(source_.c_str(), 0, -1, &reason)
+                                     ? zip_source_file_create(source_.c_str(), 0, 0, &reason)
                                      : zip_source_buffer_create(bytes_->data(), bytes_->size(), 0, &reason);
     if (source != nullptr) {
       archive_.reset(zip_open_from_source(source, ZIP_RDONLY, &reason));

@@ -76,7 +76,8 @@ template <class Scalar, class T>
 
 /// The labels in an array of shape (rows) or (rows, 1), as models and partitioners take them: whole numbers from 0. For
 /// labels that are not numbered so, see `class_numbers`.
-/// \throws Error (`invalid_argument`) for another shape, (`invalid_data`) for a number that is no class, naming the row.
+/// \throws Error (`invalid_argument`) for another shape, (`invalid_data`) for a number that is no class, naming the
+/// row.
 template <class T>
 [[nodiscard]] std::vector<std::size_t> labels_from_array(const xt::xarray<T>& array) {
   const std::size_t rows = detail::array_rows(array, "labels_from_array");

@@ -12,7 +12,8 @@ using healthai::detail::read_file;
 
 TEST_CASE("read file: all bytes, whatever they are and however many") {
   const auto path = (std::filesystem::temp_directory_path() / "healthai-read-file-test").string();
-  for (const std::size_t size : {0, 1, 65535, 65536, 65537, 200000}) {
+  for (const unsigned wanted : {0U, 1U, 65535U, 65536U, 65537U, 200000U}) {
+    const std::size_t size = wanted;
     std::string bytes(size, '\0');
     for (std::size_t i = 0; i < size; ++i) bytes[i] = static_cast<char>(i * 7 % 256);
     std::FILE* const file = std::fopen(path.c_str(), "wb");

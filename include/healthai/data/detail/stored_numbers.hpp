@@ -129,7 +129,8 @@ template <class Stored>
                     : boost::endian::endian_load<Stored, sizeof(Stored), boost::endian::order::little>(from);
 }
 
-/// Calls `visit(load)`, where `load(bytes)` is the number at `bytes` in the type it is stored in (float for half precision).
+/// Calls `visit(load)`, where `load(bytes)` is the number at `bytes` in the type it is stored in (float for half
+/// precision).
 template <class Visit>
 void visit_stored(const StoredNumbers& type, const Visit& visit) {
   const auto as = [&]<class Stored>(Stored) {
