@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "icu_mortality/auc.hpp"
+#include "../icu_mortality/auc.hpp"
 
 namespace compare {
 
