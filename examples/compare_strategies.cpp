@@ -32,9 +32,13 @@ Results measure(const Flags& flags, const Dataset& data, const std::vector<Conte
     for (std::size_t i = 0; i < results.contenders.size(); ++i) {
       Result& result = results.contenders[i];
       progress.begin(result.name, seed);
-      result.runs.push_back(i == 0   ? run_pooled(plain, flags, study, watch)
-                            : i == 1 ? run_alone(plain, flags, study, watch)
-                                     : run_federated(contenders[i - 2], flags, study, watch));
+      try {
+        result.runs.push_back(i == 0   ? run_pooled(plain, flags, study, watch)
+                              : i == 1 ? run_alone(plain, flags, study, watch)
+                                       : run_federated(contenders[i - 2], flags, study, watch));
+      } catch (const healthai::Error& e) {  // the others go on
+        result.runs.push_back({.problem = e.what()});
+      }
     }
   }
   progress.end();

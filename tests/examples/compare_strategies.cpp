@@ -11,7 +11,7 @@
 
 namespace {
 
-const std::string icu =
+const std::string units =
     "--data \"" HEALTHAI_SOURCE_DIR
     "/examples/data/icu_networks.csv\" --target died --site-column network "
     "--features Age,ApacheIIScore,BMI,male,elective,emergency --test-every 5 --standardise global ";
@@ -44,10 +44,10 @@ double final_value(const nlohmann::json& results, const std::string& name, const
 TEST_CASE("it reproduces an independent implementation of FedAvg and FedProx") {
   // numpy 1.24.2, the same rows for testing, scaling, steps and rates; its penalty of 1 is on a sum over 1588 rows.
   const auto five =
-      results_of(icu + "--l2 6.2972292191435767e-4 --rounds 100 --local-steps 5 --learning-rate 0.5");
+      results_of(units + "--l2 6.2972292191435767e-4 --rounds 100 --local-steps 5 --learning-rate 0.5");
   CHECK(final_value(five, "fedavg", "auc") == doctest::Approx(0.7265837104072398).epsilon(1e-12));
   CHECK(final_value(five, "fedavg", "accuracy") == doctest::Approx(0.7783375314861462).epsilon(1e-12));
-  const auto ten = results_of(icu +
+  const auto ten = results_of(units +
                               "--l2 6.2972292191435767e-4 --rounds 200 --local-steps 10 --learning-rate 0.5 "
                               "--strategies fedavg,fedprox:mu=0.1");
   CHECK(final_value(ten, "fedavg", "auc") == doctest::Approx(0.7266214177978884).epsilon(1e-12));
@@ -56,7 +56,7 @@ TEST_CASE("it reproduces an independent implementation of FedAvg and FedProx") {
 }
 
 TEST_CASE("a protocol with local batches, five seeds and survival: everything is reported") {
-  const auto results = compare(
+  const auto results = results_of(
       lung +
       "--rounds 5 --local-steps 100 --batch 8 --learning-rate 0.01 --seeds 5 --strategies fedavg,scaffold");
   const nlohmann::json& fedavg = contender(results, "fedavg");
@@ -78,20 +78,20 @@ TEST_CASE("a protocol with local batches, five seeds and survival: everything is
 TEST_CASE("every strategy, rule, compressor, task and attack runs") {
   const std::string short_run = " --rounds 2 --local-steps 2 --learning-rate 0.1 ";
   const auto strategies =
-      results_of(icu + short_run +
+      results_of(units + short_run +
                  "--strategies "
                  "fedavg,fedprox,fedavgm,fedadagrad,fedadam,fedyogi,scaffold,feddyn,fednova,qfedavg,fedbuff,"
                  "cyclic,ditto,"
                  "fedper:layers=intercept,fedprox:mu=1:learning_rate=0.1/step:0.5:1+median+float16");
   CHECK(strategies.at("contenders").size() == 2 + 15);
   const auto rules = results_of(
-      icu + short_run +
+      units + short_run +
       "--strategies fedavg+reproducible_mean,fedavg+median,fedavg+trimmed_mean:trim=0.2,"
       "fedavg+mean_of_closest:count=5,fedavg+krum:malicious=1,fedavg+multi_krum:malicious=1:keep=3,"
       "fedavg+bulyan:malicious=1,fedavg+geometric_median,fedavg+centered_clipping:radius=2,"
       "fedavg+norm_bounded_mean:bound=2 --attack sign_flip:0.13");
   const auto compressors =
-      results_of(icu + short_run +
+      results_of(units + short_run +
                  "--strategies fedavg+top_k:share=0.5,fedavg+random_k:share=0.5,fedavg+qsgd,fedavg+sign,"
                  "fedavg+bfloat16,fedavg+int8,fedavg+float16");
   for (const nlohmann::json* results : {&strategies, &rules, &compressors}) {
@@ -153,9 +153,9 @@ TEST_CASE("images from IDX files and a convolutional network") {
 
 TEST_CASE("the number of threads changes nothing") {
   const std::string flags =
-      icu +
+      units +
       "--rounds 4 --local-steps 3 --batch 16 --seeds 2 --partition dirichlet:0.3 --clients 12 "
-      "--attack inner_product:0.2 --drop-out 0.2 --strategies fedavg,fedbuff:size=2,scaffold --threads ";
+      "--attack gaussian:0.2 --drop-out 0.2 --strategies fedavg,fedbuff:size=2,scaffold --threads ";
   const std::string split =
       flags.substr(0, flags.find("--site-column")) + flags.substr(flags.find("--features"));
   const auto one = results_of(split + "1");
@@ -169,7 +169,7 @@ TEST_CASE("the number of threads changes nothing") {
 TEST_CASE("table, CSV and plots are written where they were asked for") {
   const ExampleFolder folder;
   const ProgramResult result = run_example(
-      "compare_strategies", icu + "--rounds 3 --evaluate-every 2 --seeds 2 --csv \"" +
+      "compare_strategies", units + "--rounds 3 --evaluate-every 2 --seeds 2 --csv \"" +
                                 folder.path("deep/all.csv").string() + "\" --plot \"" + folder.str() + "\"");
   CAPTURE(result.output);
   CHECK(result.status == 0);
@@ -191,10 +191,14 @@ TEST_CASE("table, CSV and plots are written where they were asked for") {
 }
 
 TEST_CASE("an end that comes early is told, and the others go on") {
-  const auto results = results_of(icu + "--rounds 4 --strategies fedavg+krum:malicious=6,fedavg");
+  const auto results = results_of(units + "--rounds 4 --strategies fedavg+krum:malicious=6,fedavg");
   const std::string problem = contender(results, "fedavg+krum:malicious=6").at("problems").at(0);
   CHECK(problem.find("Krum") != std::string::npos);
   CHECK(contender(results, "fedavg").at("problems").at(0).is_null());
+  const auto attacked =
+      results_of(units + "--rounds 4 --strategies fedbuff,fedavg --attack inner_product:0.2");
+  CHECK_FALSE(contender(attacked, "fedbuff").at("problems").at(0).is_null());  // it needs whole rounds
+  CHECK(contender(attacked, "fedavg").at("problems").at(0).is_null());
 }
 
 TEST_CASE("help, the list, and wrong flags, which are refused before anything runs") {
