@@ -1,5 +1,6 @@
 // The robust rules on two threads, and the weighted mean beside them: whole aggregations of updates that stay where they are, into
-// memory that is there. `bash bench/run.sh --peers` puts numpy doing the same beside them.
+// memory that is there or, `_fresh`, that is got from the system. `bash bench/run.sh --peers` puts numpy doing the same
+// beside them. robust_rules_native.cpp is the same program for the processor that it is compiled on.
 
 #include <benchmark/benchmark.h>
 #include <cstddef>
@@ -36,16 +37,23 @@ const std::vector<Update<float>>& updates_of(std::size_t clients, std::size_t si
   return updates;
 }
 
+#ifdef HEALTHAI_BENCH_NATIVE
+const std::string suffix = "_native";
+#else
+const std::string suffix;
+#endif
+
 template <class MakeRule>
-void measure(const std::string& name, MakeRule make_rule) {
-  benchmark::RegisterBenchmark(("aggregation/" + name).c_str(),
-                               [make_rule](benchmark::State& state) {
+void measure(const std::string& name, MakeRule make_rule, bool fresh = false) {
+  benchmark::RegisterBenchmark(("aggregation/" + name + (fresh ? "_fresh" : "") + suffix).c_str(),
+                               [make_rule, fresh](benchmark::State& state) {
                                  const auto clients = static_cast<std::size_t>(state.range(0));
                                  const auto& updates =
                                      updates_of(clients, static_cast<std::size_t>(state.range(1)));
                                  Parameters<float> result(updates.front().values.layout());
                                  const auto rule = make_rule(clients);
                                  for (auto _ : state) {
+                                   if (fresh) result = Parameters<float>(result.layout());
                                    rule.aggregate(std::span<const Update<float>>(updates), result);
                                    benchmark::DoNotOptimize(result.data());
                                  }
@@ -62,9 +70,13 @@ void measure(const std::string& name, MakeRule make_rule) {
 
 int main(int argc, char** argv) {
   // A fifth of the clients is expected to be malicious, as far as the rule can take that many.
-  measure("median", [](std::size_t) { return Median{.threads = 2}; });
+  const auto median = [](std::size_t) { return Median{.threads = 2}; };
+  measure("median", median);
+  measure("median", median, true);
   measure("trimmed_mean", [](std::size_t) { return TrimmedMean{.trim = 0.2, .threads = 2}; });
-  measure("krum", [](std::size_t n) { return Krum{.malicious = n / 5, .threads = 2}; });
+  const auto krum = [](std::size_t n) { return Krum{.malicious = n / 5, .threads = 2}; };
+  measure("krum", krum);
+  measure("krum", krum, true);
   measure("multi_krum",
           [](std::size_t n) { return MultiKrum{.malicious = n / 5, .keep = n / 2, .threads = 2}; });
   measure("bulyan", [](std::size_t n) { return Bulyan{.malicious = (n - 3) / 5, .threads = 2}; });

@@ -61,13 +61,24 @@ std::string threads_of(const std::string& arguments) {
 
 using Medians = std::map<std::string, json>;
 
+/// Without what says how the time was taken.
+std::string plain(std::string arguments) {
+  for (const std::string mark : {"/process_time", "/real_time"}) {
+    const std::size_t at = arguments.find(mark);
+    if (at != std::string::npos) arguments.erase(at, mark.size());
+  }
+  return arguments;
+}
+
 const json* find_baseline(const Medians& medians, const std::string& baseline, const std::string& arguments) {
-  if (const auto same = medians.find(baseline + arguments); same != medians.end()) return &same->second;
+  const json* similar = nullptr;
   for (const auto& [name, median] : medians) {
     const auto its = arguments_after(baseline, name);
-    if (its && threads_of(*its) == threads_of(arguments)) return &median;
+    if (!its) continue;
+    if (plain(*its) == plain(arguments)) return &median;
+    if (similar == nullptr && threads_of(*its) == threads_of(arguments)) similar = &median;
   }
-  return nullptr;
+  return similar;
 }
 
 std::string human(double value, const std::string& quantity, const std::string& unit) {
@@ -107,42 +118,40 @@ int run(int argc, char** argv) {
   std::printf("\n%-72s %14s %14s %8s  %s\n", "benchmark (medians)", "measured", "baseline", "ratio",
               "wanted");
   for (const auto& [name, median] : medians) {
-    const Rule* rule = nullptr;
-    std::string arguments;
-    for (const Rule& candidate : rules) {
-      if (const auto after = arguments_after(candidate.benchmark, name)) {
-        rule = &candidate;
-        arguments = *after;
-        break;
-      }
-    }
     const std::string unit = median.value("time_unit", "ns");
-    const json* baseline = rule == nullptr ? nullptr : find_baseline(medians, rule->baseline, arguments);
-    if (baseline == nullptr || !median.contains(rule->quantity) || !baseline->contains(rule->quantity)) {
-      const std::string quantity = median.contains("bytes_per_second") ? "bytes_per_second" : "real_time";
-      const std::string measured = human(median.at(quantity), quantity, unit);
-      std::printf("%-72s %14s%s\n", name.c_str(), measured.c_str(),
-                  rule == nullptr ? "" : "   (its baseline was not measured)");
-      continue;
+    bool compared = false;
+    bool has_rule = false;
+    for (const Rule& rule : rules) {
+      const auto arguments = arguments_after(rule.benchmark, name);
+      if (!arguments) continue;
+      has_rule = true;
+      const json* const baseline = find_baseline(medians, rule.baseline, *arguments);
+      if (baseline == nullptr || !median.contains(rule.quantity) || !baseline->contains(rule.quantity))
+        continue;
+      if (unit != baseline->value("time_unit", "ns") && rule.quantity != "bytes_per_second") {
+        throw std::runtime_error(name +
+                                 " and its baseline are in different units of time: use the same Unit()");
+      }
+      compared = true;
+      const double measured = median.at(rule.quantity);
+      const double reference = baseline->at(rule.quantity);
+      const double ratio = measured / reference;
+      const bool good = reached(rule.wanted, ratio);
+      ok = ok && good;
+      std::printf("%-72s %14s %14s %8.3f  %s%s\n", name.c_str(), human(measured, rule.quantity, unit).c_str(),
+                  human(reference, rule.quantity, unit).c_str(), ratio, rule.wanted.c_str(),
+                  good ? "" : "  NOT REACHED");
+      all["ratios"].push_back({{"benchmark", name},
+                               {"baseline", baseline->at("run_name")},
+                               {"quantity", rule.quantity},
+                               {"ratio", ratio},
+                               {"wanted", rule.wanted},
+                               {"reached", good}});
     }
-    if (unit != baseline->value("time_unit", "ns") && rule->quantity != "bytes_per_second") {
-      throw std::runtime_error(name +
-                               " and its baseline are in different units of time: use the same Unit()");
-    }
-    const double measured = median.at(rule->quantity);
-    const double reference = baseline->at(rule->quantity);
-    const double ratio = measured / reference;
-    const bool good = reached(rule->wanted, ratio);
-    ok = ok && good;
-    std::printf("%-72s %14s %14s %8.3f  %s%s\n", name.c_str(), human(measured, rule->quantity, unit).c_str(),
-                human(reference, rule->quantity, unit).c_str(), ratio, rule->wanted.c_str(),
-                good ? "" : "  NOT REACHED");
-    all["ratios"].push_back({{"benchmark", name},
-                             {"baseline", baseline->at("run_name")},
-                             {"quantity", rule->quantity},
-                             {"ratio", ratio},
-                             {"wanted", rule->wanted},
-                             {"reached", good}});
+    if (compared) continue;
+    const std::string quantity = median.contains("bytes_per_second") ? "bytes_per_second" : "real_time";
+    std::printf("%-72s %14s%s\n", name.c_str(), human(median.at(quantity), quantity, unit).c_str(),
+                has_rule ? "   (its baseline was not measured)" : "");
   }
   if (medians.empty()) throw std::runtime_error("no benchmark was measured");
   if (std::string(argv[2]) != "-") {
