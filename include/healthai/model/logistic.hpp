@@ -30,7 +30,7 @@ struct LogisticOptions {
 /// Computed without overflow or loss of digits for any z that is finite.
 ///
 /// Layout: "coefficients"[columns], and "intercept"[] unless it is switched off. Start from zeros.
-/// A Model that bounds its curvature. Owns its data. One thread at a time (it keeps scratch memory); `loss` on a batch no
+/// A Model that bounds its curvature. Owns its data. One thread at a time; `loss` on a batch no
 /// larger than one before allocates nothing.
 template <class Scalar_>
 class LogisticModel {

@@ -239,7 +239,7 @@ class MlpModel {
     slopes = output();
     if (classifies()) {
       const std::size_t* labels =
-          chosen.empty() ? labels_.data() + begin : detail::gather(labels_, chosen, batch_labels_);
+          chosen.empty() ? labels_.data() + begin : detail::gather(labels_, chosen);
       return detail::cross_entropy(slopes, labels, scale);
     }
     for (Eigen::Index i = 0; i < block_; ++i) {
@@ -281,7 +281,6 @@ class MlpModel {
   Layout layout_;
   std::vector<Matrix> values_;
   std::vector<Matrix> slopes_;
-  std::vector<std::size_t> batch_labels_;
   Eigen::Index block_ = 0;
 };
 

@@ -73,7 +73,7 @@ class SoftmaxModel {
     const auto x = rows_.select(rows);
     auto slopes = logits(parameters, x);
     const double per_row = 1 / static_cast<double>(x.rows());
-    const double total = detail::cross_entropy(slopes, detail::gather(labels_, rows, batch_labels_), per_row);
+    const double total = detail::cross_entropy(slopes, detail::gather(labels_, rows), per_row);
     Eigen::Map<Matrix> weight_slope(gradient.data(), classes_, x.cols());
     weight_slope.noalias() = slopes.transpose() * x;
     gradient.flat().tail(classes_) = slopes.colwise().sum().transpose();
@@ -126,7 +126,6 @@ class SoftmaxModel {
   Eigen::Index classes_ = 0;
   Layout layout_;
   Matrix logits_;
-  std::vector<std::size_t> batch_labels_;
 };
 
 }  // namespace healthai

@@ -15,13 +15,12 @@
 #include <string_view>
 
 #include "healthai/config.hpp"
+#include "healthai/detail/prefetch.hpp"
 
 #if defined(__GNUC__)  // GCC and Clang
 #define HEALTHAI_ALWAYS_INLINE [[gnu::always_inline]] inline
-#define HEALTHAI_PREFETCH(address) __builtin_prefetch(address)
 #else
 #define HEALTHAI_ALWAYS_INLINE inline
-#define HEALTHAI_PREFETCH(address) static_cast<void>(address)
 #endif
 
 #if defined(__GNUC__) && defined(__x86_64__)

@@ -55,9 +55,8 @@ class LinearPredictor {
               Parameters<Scalar>& gradient, const Loss& row_loss) {
     require_model_layout(model_, layout_, parameters, gradient);
     const auto x = rows_.select(rows);
-    const Scalar* targets = gather(targets_, rows, batch_targets_);
-    predict(parameters, x);
-    auto slopes = predictor_.head(x.rows());  // overwrites each z by the slope there
+    const Scalar* targets = gather(targets_, rows);
+    Eigen::Map<Vector> slopes = predict(parameters, x);  // overwrites each z by the slope there
     const double per_row = 1.0 / static_cast<double>(x.rows());
     double total = 0;
     double slope_sum = 0;
@@ -85,18 +84,22 @@ class LinearPredictor {
   void for_each_row(const Parameters<Scalar>& parameters, const Visit& visit) {
     require_model_layout(model_, layout_, parameters, parameters);
     const auto x = rows_.select({});
-    predict(parameters, x);
+    const Eigen::Map<Vector> predictor = predict(parameters, x);
     for (Eigen::Index i = 0; i < x.rows(); ++i) {
-      visit(static_cast<double>(predictor_[i]), static_cast<double>(targets_[static_cast<std::size_t>(i)]));
+      visit(static_cast<double>(predictor[i]), static_cast<double>(targets_[static_cast<std::size_t>(i)]));
     }
   }
 
  private:
-  void predict(const Parameters<Scalar>& parameters, const typename Rows<Scalar>::View& x) {
-    if (predictor_.size() < x.rows()) predictor_.resize(x.rows());
-    auto z = predictor_.head(x.rows());
+  /// z of each row, in memory of the thread that its next call uses again.
+  [[nodiscard]] Eigen::Map<Vector> predict(const Parameters<Scalar>& parameters,
+                                           const typename Rows<Scalar>::View& x) const {
+    thread_local Vector memory;
+    if (memory.size() < x.rows()) memory.resize(x.rows());
+    Eigen::Map<Vector> z(memory.data(), x.rows());
     z.noalias() = x * parameters.flat().head(x.cols());
     if (intercept_) z.array() += parameters.data()[x.cols()];
+    return z;
   }
 
   Rows<Scalar> rows_;
@@ -105,8 +108,6 @@ class LinearPredictor {
   bool intercept_;
   const char* model_;
   Layout layout_;
-  Vector predictor_;
-  std::vector<Scalar> batch_targets_;
 };
 
 }  // namespace healthai::detail

@@ -1,0 +1,9 @@
+#pragma once
+
+/// Asks the processor to have the cache line at `address` at hand soon. Harmless for any address; nothing where the compiler
+/// knows no such request. A macro, so that it is of the instruction set of the function around it.
+#if defined(__GNUC__)  // GCC and Clang
+#define HEALTHAI_PREFETCH(address) __builtin_prefetch(address)
+#else
+#define HEALTHAI_PREFETCH(address) static_cast<void>(address)
+#endif
