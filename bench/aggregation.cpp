@@ -69,12 +69,17 @@ void count_bytes(benchmark::State& state, std::size_t bytes) {
   state.SetBytesProcessed(static_cast<std::int64_t>(bytes) * state.iterations());
 }
 
-void memory_read(benchmark::State& state) {
+void memory_read(benchmark::State& state, std::size_t threads) {
   constexpr std::size_t bytes = 400'000'000;  // as many as the updates of either shape have
   const Layout layout{{"all", {bytes / sizeof(double)}}};
   const Parameters<double> buffer{layout};  // written, so that it is real memory
   const auto read = best_read();
-  for (auto _ : state) benchmark::DoNotOptimize(read(buffer.data(), buffer.size()));
+  const std::size_t share = buffer.size() / threads;
+  for (auto _ : state) {
+    detail::parallel_for(threads, threads, [&](std::size_t i, std::size_t) {
+      benchmark::DoNotOptimize(read(buffer.data() + i * share, share));
+    });
+  }
   count_bytes(state, bytes);
   state.SetLabel(std::string(detail::to_string(detail::best_simd())));
 }
@@ -119,6 +124,10 @@ void aggregation(benchmark::State& state, Rule rule, Aggregate aggregate) {
 // A new state; all updates at once. The result goes where the last one was, as in a run of many rounds.
 constexpr auto in_one_batch = [](auto& reused, const auto& updates, auto& mean) {
   auto sums = WeightedMean{}.begin(reused.layout(), std::move(mean));
+  mean = sums.finish(updates);
+};
+constexpr auto on_two_threads = [](auto& reused, const auto& updates, auto& mean) {
+  auto sums = WeightedMean{.threads = 2}.begin(reused.layout(), std::move(mean));
   mean = sums.finish(updates);
 };
 // The same, but the result gets new memory from the operating system.
@@ -172,9 +181,23 @@ void both_shapes(const std::string& name, Rule rule, Aggregate aggregate) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  benchmark::RegisterBenchmark("baseline/memory_read", memory_read)->Unit(benchmark::kMillisecond);
+  for (const std::size_t threads : {std::size_t{1}, std::size_t{2}}) {
+    benchmark::RegisterBenchmark(threads == 1 ? "baseline/memory_read" : "baseline/memory_read/workers:2",
+                                 [threads](benchmark::State& state) { memory_read(state, threads); })
+        ->UseRealTime()
+        ->Unit(benchmark::kMillisecond);
+  }
   const WeightedMean weighted;
   both_shapes<float>("aggregation/weighted_mean", weighted, in_one_batch);
+  for (const auto& [clients, parameters] : {std::pair{100, 1'000'000}, std::pair{10, 10'000'000}}) {
+    benchmark::RegisterBenchmark(
+        "aggregation/weighted_mean",
+        [=](benchmark::State& state) { aggregation<float>(state, weighted, on_two_threads); })
+        ->ArgNames({"clients", "parameters", "workers"})
+        ->Args({clients, parameters, 2})
+        ->UseRealTime()
+        ->Unit(benchmark::kMillisecond);
+  }
   both_shapes<float>("aggregation/weighted_mean_fresh", weighted, in_one_batch_fresh);
   both_shapes<float>("aggregation/weighted_mean_add_batch", weighted, add_batch);
   both_shapes<float>("aggregation/weighted_mean_add_batch_fresh", weighted, add_batch_fresh);

@@ -61,24 +61,37 @@ std::string threads_of(const std::string& arguments) {
 
 using Medians = std::map<std::string, json>;
 
-/// Without what says how the time was taken.
+/// The arguments at the end of a name: "/clients:10/parameters:100" of "aggregation/median/clients:10/parameters:100".
+std::string arguments_of(const std::string& name) {
+  const std::size_t colon = name.find(':');
+  return colon == std::string::npos ? std::string() : name.substr(name.rfind('/', colon));
+}
+
+/// Arguments without the threads, and without what says how the time was taken.
 std::string plain(std::string arguments) {
-  for (const std::string mark : {"/process_time", "/real_time"}) {
+  for (const std::string mark : {"/process_time", "/real_time", "/threads:", "/workers:"}) {
     const std::size_t at = arguments.find(mark);
-    if (at != std::string::npos) arguments.erase(at, mark.size());
+    if (at == std::string::npos) continue;
+    const std::size_t end = arguments.find('/', at + 1);
+    arguments.erase(at, end == std::string::npos ? end : end - at);
   }
   return arguments;
 }
 
+/// The baseline with the same arguments; else with the same but for the threads; else any with as many threads.
 const json* find_baseline(const Medians& medians, const std::string& baseline, const std::string& arguments) {
-  const json* similar = nullptr;
+  const json* best = nullptr;
+  int best_rank = 0;
   for (const auto& [name, median] : medians) {
-    const auto its = arguments_after(baseline, name);
-    if (!its) continue;
-    if (plain(*its) == plain(arguments)) return &median;
-    if (similar == nullptr && threads_of(*its) == threads_of(arguments)) similar = &median;
+    if (!arguments_after(baseline, name)) continue;
+    const std::string its = arguments_of(name);
+    const bool same_threads = threads_of(its) == threads_of(arguments);
+    const int rank = plain(its) == plain(arguments) ? (same_threads ? 3 : 2) : same_threads ? 1 : 0;
+    if (rank <= best_rank) continue;
+    best = &median;
+    best_rank = rank;
   }
-  return similar;
+  return best;
 }
 
 std::string human(double value, const std::string& quantity, const std::string& unit) {
@@ -122,10 +135,9 @@ int run(int argc, char** argv) {
     bool compared = false;
     bool has_rule = false;
     for (const Rule& rule : rules) {
-      const auto arguments = arguments_after(rule.benchmark, name);
-      if (!arguments) continue;
+      if (!arguments_after(rule.benchmark, name)) continue;
       has_rule = true;
-      const json* const baseline = find_baseline(medians, rule.baseline, *arguments);
+      const json* const baseline = find_baseline(medians, rule.baseline, arguments_of(name));
       if (baseline == nullptr || !median.contains(rule.quantity) || !baseline->contains(rule.quantity))
         continue;
       if (unit != baseline->value("time_unit", "ns") && rule.quantity != "bytes_per_second") {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -17,6 +18,7 @@
 #include "healthai/core/layout.hpp"
 #include "healthai/core/parameters.hpp"
 #include "healthai/core/serialize_numbers.hpp"
+#include "healthai/detail/parallel_for.hpp"
 
 namespace healthai {
 
@@ -33,6 +35,10 @@ namespace healthai {
 /// A weight of 0 adds nothing. Products w·u beyond the range of double are an overflow even where the mean is not
 /// (ReproducibleMean takes those).
 struct WeightedMean {
+  /// How many threads add up large updates; 0: one for each processor. The result is the same for any number. One reads memory
+  /// at about half the speed of a machine, and leaves the others to the clients that train meanwhile.
+  std::size_t threads = 1;
+
   static constexpr std::string_view name = "WeightedMean";
 
   /// The sums of one round. Memory: one double a parameter from the first update that is not the last; a mean made by
@@ -42,8 +48,8 @@ struct WeightedMean {
   class State {
    public:
     /// No updates yet. `spare`: memory for the result, such as that of a mean no longer needed; used if its layout fits.
-    explicit State(Layout layout, Parameters<Scalar> spare = {})
-        : layout_(std::move(layout)), spare_(std::move(spare)) {}
+    explicit State(Layout layout, Parameters<Scalar> spare = {}, std::size_t threads = 1)
+        : layout_(std::move(layout)), spare_(std::move(spare)), threads_(threads) {}
     State() : State(Layout()) {}  ///< of the empty layout; only a placeholder for deserialisation
 
     /// Forgets all updates and keeps the memory of the sums, for another round with the same layout.
@@ -103,22 +109,27 @@ struct WeightedMean {
     [[nodiscard]] Parameters<Scalar> finish(std::span<const Update<Scalar>> last) {
       const detail::TermList<Scalar> list(last);
       const bool fresh = count_ == 0;
-      // If there are no sums yet, those of one block will do for all.
+      // If there are no sums yet, those of one block will do for all of a thread.
       struct alignas(64) Block {
         double sums[detail::weighted_sum_block];
       };
-      const std::unique_ptr<Block> block(fresh ? new Block : nullptr);
+      const std::size_t workers = workers_for(last.size());
+      const std::unique_ptr<Block[]> blocks(fresh ? new Block[workers] : nullptr);
       for (const Update<Scalar>& update : last) add_weight(update.weight);
       detail::require_mean_exists(count_, weight_);
 
       Parameters<Scalar> mean = take_result();
       const auto kernels = detail::weighted_sum_kernels<Scalar>();
-      for_each_block([&](std::size_t begin, std::size_t count) {
-        double* const sum = fresh ? block->sums : sum_.data() + begin;
-        if (!kernels.finish(mean.data() + begin, weight_, sum, list.terms(), begin, count, fresh)) {
-          fail(mean, begin);
+      std::atomic<std::size_t> bad{
+          layout_.size()};  // where the first block with a number that is not finite begins
+      for_each_block(workers, [&](std::size_t begin, std::size_t count, std::size_t worker) {
+        double* const sum = fresh ? blocks[worker].sums : sum_.data() + begin;
+        if (kernels.finish(mean.data() + begin, weight_, sum, list.terms(), begin, count, fresh)) return;
+        std::size_t before = bad;
+        while (begin < before && !bad.compare_exchange_weak(before, begin)) {
         }
       });
+      if (bad < layout_.size()) fail(mean, bad);
       return mean;
     }
 
@@ -143,7 +154,7 @@ struct WeightedMean {
         if constexpr (requires { archive.require(std::size_t{}, sizeof(double)); }) {
           archive.require(layout.size(), sizeof(double));
         }
-        *this = State(std::move(layout));
+        *this = State(std::move(layout), {}, threads_);
       } else {
         archive& layout_;
         static_cast<void>(weighted_sum());  // zeros if there is nothing yet
@@ -161,18 +172,24 @@ struct WeightedMean {
     }
 
    private:
+    /// How many threads are worth their start, for so many vectors.
+    [[nodiscard]] std::size_t workers_for(std::size_t vectors) const noexcept {
+      constexpr std::size_t least = std::size_t{8} << 20U;  // bytes; a millisecond's work
+      return vectors * layout_.size() * sizeof(Scalar) < least ? 1 : detail::worker_count(threads_);
+    }
+    /// Calls `visit(begin, count, worker)` for the blocks of coordinates, in order if there is one worker.
     template <class Visit>
-    void for_each_block(Visit visit) const {
+    void for_each_block(std::size_t workers, Visit visit) const {
       constexpr std::size_t block = detail::weighted_sum_block;
-      for (std::size_t begin = 0; begin < layout_.size(); begin += block) {
-        const std::size_t count = (std::min)(block, layout_.size() - begin);
-        visit(begin, count);
-      }
+      const std::size_t blocks = (layout_.size() + block - 1) / block;
+      detail::parallel_for(workers, blocks, [&](std::size_t i, std::size_t worker) {
+        visit(i * block, (std::min)(block, layout_.size() - i * block), worker);
+      });
     }
     void add_terms(const detail::Terms<Scalar>& terms) {
       const auto kernels = detail::weighted_sum_kernels<Scalar>();
       double* const sum = sums();
-      for_each_block([&](std::size_t begin, std::size_t count) {
+      for_each_block(workers_for(terms.count), [&](std::size_t begin, std::size_t count, std::size_t) {
         kernels.add(sum + begin, terms, begin, count, count_ == 0);
       });
     }
@@ -207,18 +224,19 @@ struct WeightedMean {
     double weight_ = 0;
     std::uint64_t count_ = 0;
     Parameters<Scalar> spare_;
+    std::size_t threads_ = 1;
   };
 
   /// A state without updates, for parameters of this layout. \throws std::bad_alloc
   template <class Scalar>
   [[nodiscard]] State<Scalar> begin(const Layout& layout) const {
-    return State<Scalar>(layout);
+    return State<Scalar>(layout, {}, threads);
   }
   /// The same, with memory for the result: that of an earlier mean, say. To get tens of megabytes afresh from the
   /// operating system can take longer than the whole mean.
   template <class Scalar>
   [[nodiscard]] State<Scalar> begin(const Layout& layout, Parameters<Scalar> spare) const {
-    return State<Scalar>(layout, std::move(spare));
+    return State<Scalar>(layout, std::move(spare), threads);
   }
 
   friend bool operator==(const WeightedMean&, const WeightedMean&) = default;

@@ -42,9 +42,11 @@ class KrumSelection {
     std::sort(order.begin(), order.end());
     return order;
   }
-  /// The best, which is then no longer there.
+  /// The best, which is then no longer there. Of two whose scores differ by less than the error of the distances either may
+  /// come first: to make that exact at each of Bulyan's many choices would take several times as long as all the rest, and
+  /// Bulyan's second step is a median of what is chosen, whatever the order.
   std::size_t take_best() {
-    const std::size_t taken = best(1).front();
+    const std::size_t taken = ranked().front();
     there_[taken] = false;
     return taken;
   }
