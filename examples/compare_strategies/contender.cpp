@@ -3,8 +3,9 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <healthai/aggregation.hpp>
+#include <healthai/client.hpp>
 #include <healthai/compression.hpp>
-#include <healthai/healthai.hpp>
 #include <utility>
 #include <vector>
 

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <healthai/healthai.hpp>
 #include <healthai/simulation.hpp>
+#include <healthai/strategy.hpp>
 #include <vector>
 
 #include "compare_strategies/run.hpp"

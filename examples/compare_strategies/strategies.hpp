@@ -1,6 +1,6 @@
 #pragma once
 
-#include <healthai/healthai.hpp>
+#include <healthai/strategy.hpp>
 #include <string>
 
 #include "compare_strategies/contender.hpp"

@@ -1,29 +1,17 @@
 #pragma once
 
 /// \file
-/// All that an application needs to train in one process: parameters, models, clients, aggregation, strategies, the
-/// federation. Tables and scaling are in data.hpp, progress and logs in reporting.hpp. What pulls in another library
-/// (sockets, JSON, plots, direct solvers) has a header of its own.
+/// What a first federation in one process needs: parameters, models, the trainer, the weighted mean, FedAvg and FedProx, the
+/// federation. Other rules are in aggregation.hpp, other strategies in strategy.hpp, clients around clients in client.hpp;
+/// tables and scaling in data.hpp, progress and logs in reporting.hpp. What pulls in another library (sockets, JSON,
+/// plots, direct solvers) has a header of its own.
 
 // IWYU pragma: begin_exports
-#include "healthai/aggregation/bulyan.hpp"
-#include "healthai/aggregation/centered_clipping.hpp"
 #include "healthai/aggregation/concept.hpp"
-#include "healthai/aggregation/geometric_median.hpp"
-#include "healthai/aggregation/krum.hpp"
-#include "healthai/aggregation/mean_of_closest.hpp"
-#include "healthai/aggregation/median.hpp"
-#include "healthai/aggregation/norm_bounded_mean.hpp"
-#include "healthai/aggregation/reproducible_mean.hpp"
-#include "healthai/aggregation/trimmed_mean.hpp"
 #include "healthai/aggregation/weighted_mean.hpp"
 #include "healthai/client/concept.hpp"
-#include "healthai/client/control_variates.hpp"
 #include "healthai/client/curvature_bound.hpp"
-#include "healthai/client/ditto.hpp"
-#include "healthai/client/dynamic_regularisation.hpp"
 #include "healthai/client/local_trainer.hpp"
-#include "healthai/client/personal_layers.hpp"
 #include "healthai/client/task_handlers.hpp"
 #include "healthai/config.hpp"
 #include "healthai/core/client_id.hpp"
@@ -63,17 +51,9 @@
 #include "healthai/server/round_report.hpp"
 #include "healthai/server/selection.hpp"
 #include "healthai/strategy/concept.hpp"
-#include "healthai/strategy/fedadagrad.hpp"
-#include "healthai/strategy/fedadam.hpp"
 #include "healthai/strategy/fedavg.hpp"
-#include "healthai/strategy/fedavgm.hpp"
-#include "healthai/strategy/feddyn.hpp"
-#include "healthai/strategy/fednova.hpp"
 #include "healthai/strategy/fedprox.hpp"
-#include "healthai/strategy/fedyogi.hpp"
-#include "healthai/strategy/qfedavg.hpp"
 #include "healthai/strategy/round_aggregate.hpp"
-#include "healthai/strategy/scaffold.hpp"
 #include "healthai/transport/concept.hpp"
 #include "healthai/transport/executor.hpp"
 #include "healthai/transport/in_process.hpp"

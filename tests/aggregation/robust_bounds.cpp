@@ -212,7 +212,9 @@ TEST_CASE("robust rules: within their bounds under sign flip and noise, where th
                                                     {SignFlip{1e6}, "sign flip, huge"},
                                                     {GaussianNoise{25}, "noise"},
                                                     {GaussianNoise{1e9}, "noise, huge"}};
-  for (const auto& [attack, name] : attacks) {
+  for (const auto& entry : attacks) {
+    const Attack& attack = entry.first;
+    const char* const name = entry.second;
     for (std::uint64_t seed = 0; seed < 5; ++seed) {
       Round round = honest_round(23, 5, seed);
       for (std::size_t k = 0; k < round.f; ++k) {
