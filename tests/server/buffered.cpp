@@ -35,6 +35,20 @@ using namespace std::chrono_literals;
 
 namespace {
 
+static_assert(takes_stale_updates<FedAvg, double>() && takes_stale_updates<FedAvgM, float>() &&
+              takes_stale_updates<FedNova, double>() && takes_stale_updates<BasicFedAvg<Median>, double>());
+static_assert(!takes_stale_updates<Scaffold, double>() && !takes_stale_updates<FedDyn, double>() &&
+              !takes_stale_updates<QFedAvg, double>());
+
+/// A strategy that looks at the whole round and does not say whether updates may be stale.
+struct Cautious : FedAvg {
+  template <class Scalar>
+  void apply(Stateless<Scalar>&, Parameters<Scalar>& parameters, const RoundAggregate<Scalar>& round) const {
+    parameters.flat() += round.update.flat();
+  }
+};
+static_assert(Strategy<Cautious, double> && !takes_stale_updates<Cautious, double>());
+
 const Parameters<double> origin(Quadratic<double>::layout_for(1));
 constexpr double rate = 0.5;
 
@@ -537,6 +551,23 @@ TEST_CASE(
   std::this_thread::sleep_for(50ms);
   Federation rounds{FedAvg{}, clients, {.rounds = 1}};
   CHECK(rounds.run(origin).parameters.data()[0] == 3);
+}
+
+TEST_CASE("a federation can be moved between rounds, with what is under way") {
+  InProcess clients = three_hospitals();
+  const ClientTimes times{.median_seconds = 10, .client_deviation = 1, .round_deviation = 0};
+  const auto run = [&](bool moves) {
+    SimulatedTime simulated(clients, VirtualClock(times, 4559));
+    Federation federation{FedAvg{}, simulated, {.schedule = Buffered{.size = 2}}};
+    federation.start(origin);
+    static_cast<void>(federation.step());
+    static_cast<void>(federation.step());
+    if (!moves) return federation.step().participants;
+    Federation moved = std::move(federation);
+    return moved.step().participants;
+  };
+  CHECK(run(true) == ids({"c", "a"}));
+  CHECK(run(false) == ids({"c", "a"}));
 }
 
 TEST_CASE("a run that ends gives up the others without letting virtual time pass") {

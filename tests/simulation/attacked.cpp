@@ -219,3 +219,41 @@ TEST_CASE("federated averaging under attack: the closed form, and the same bits 
   }
   CHECK(std::memcmp(&bits[0], &bits[1], sizeof(double)) == 0);
 }
+
+TEST_CASE("requests of several rounds may be out: each attacker's noise is that of its own request") {
+  const auto noises = [](bool overlapping) {
+    InProcess clients({.threads = 1});
+    clients.add("a", Fixed<double>{0, 0}).add("b", Fixed<double>{0, 0});
+    Attacked attacked(clients, GaussianNoise{2}, clients.clients());
+    Lines lines;
+    const auto deliver = [&] {
+      const auto delivery = attacked.next<Train<double>>(Deadline::max());
+      lines.push_back(number_text(std::get<TrainReply<double>>(delivery->result).update.data()[0]));
+    };
+    for (const char* id : {"a", "b"}) {
+      const ClientId client(id);
+      attacked.send<Train<double>>({&client, 1}, request<double>(id[0] == 'a' ? 1 : 2));
+      if (!overlapping) deliver();
+    }
+    while (lines.size() < 2) deliver();
+    return lines;
+  };
+  CHECK(noises(true) == noises(false));
+}
+
+TEST_CASE("an attack on a whole round refuses a second one while the first is out") {
+  InProcess clients({.threads = 1});
+  clients.add("a", Fixed<double>{1, 1}).add("b", Fixed<double>{2, 2});
+  Attacked attacked(clients, ALittleIsEnough{1}, {"a"});
+  const std::vector<ClientId> first{"a"}, second{"b"};
+  attacked.send<Train<double>>(first, request<double>());
+  CHECK_THROWS_WITH_AS(
+      attacked.send<Train<double>>(second, request<double>()),
+      "attacked: this attack needs the updates of a whole round, and requests of an earlier one "
+      "are still out, as under the Buffered schedule; use Synchronous, or an attack that needs its "
+      "own update only",
+      Error);
+  REQUIRE(attacked.next<Train<double>>(Deadline::max()));
+  CHECK_NOTHROW(attacked.send<Train<double>>(second, request<double>()));
+  REQUIRE(attacked.next<Train<double>>(Deadline::max()));
+}

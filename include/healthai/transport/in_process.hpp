@@ -24,7 +24,8 @@ namespace healthai {
 struct InProcessOptions {
   /// How many clients work at once; 0 means one for each processor. With an `executor`, how many pieces of work it is lent.
   std::size_t threads = 0;
-  /// The application's own threads instead of the library's.
+  /// The application's own threads instead of the library's. Under the Buffered schedule one may wait between rounds, when as
+  /// many replies are ready as `reply_memory` allows.
   Executor executor{};
   /// About how many bytes of replies may wait for their turn. More are kept only while an earlier client is slow.
   std::size_t reply_memory = std::size_t{256} << 20U;
