@@ -42,7 +42,7 @@ struct HostedClient {
   ClientState replied;    // the state after its last reply: it is put back into this one
   ClientState delivered;  // the state after its last reply that was delivered: what a checkpoint keeps
   Work work = Work::none;
-  std::deque<std::shared_ptr<InProcessJobBase>> parked{};  // until the request before them is done
+  std::vector<std::shared_ptr<InProcessJobBase>> parked{};  // until the request before them is done
 };
 
 /// Which task: `&type_tag<T>`.
@@ -172,7 +172,9 @@ class BasicInProcessQueue {
     jobs_.erase(found);
     if (claimed_ > position) --claimed_;
     if (window_waiters_ > 0 && 2 * claimed_ <= window_) claimable_.notify_all();
-    if (job->new_state && job->stage == Stage::done && !job->failure) job->client->delivered = job->new_state;
+    if (job->stage == Stage::done && !job->failure && job->new_state) {
+      job->client->delivered = job->new_state;  // of an abandoned one the rest belongs to its thread
+    }
     return job;
   }
 
@@ -208,7 +210,7 @@ class BasicInProcessQueue {
     for (const auto& job : jobs_) {
       if (job->stage != Stage::running || !meant(*job, task, only)) continue;
       job->stage = Stage::abandoned;
-      lose(*job->client);
+      if (job->client) lose(*job->client);  // else it is failing, on its way to be done
       ++lost;
       --workers_;
     }
@@ -319,7 +321,7 @@ class BasicInProcessQueue {
     HostedClient& client = *finished.client;
     while (!client.parked.empty()) {
       std::shared_ptr<InProcessJobBase> job = std::move(client.parked.front());
-      client.parked.pop_front();
+      client.parked.erase(client.parked.begin());
       if (job->stage != Stage::parked) continue;  // given up meanwhile
       job->stage = Stage::running;
       client.work = HostedClient::Work::busy;
