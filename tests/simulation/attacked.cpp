@@ -257,3 +257,22 @@ TEST_CASE("an attack on a whole round refuses a second one while the first is ou
   CHECK_NOTHROW(attacked.send<Train<double>>(second, request<double>()));
   REQUIRE(attacked.next<Train<double>>(Deadline::max()));
 }
+
+static_assert(EndsSingleRequests<Attacked<InProcess>, Train<double>>);
+
+TEST_CASE("under the buffered schedule an attack on the own update goes on, one on a whole round throws") {
+  const auto run = [](Attack attack) {
+    InProcess clients({.threads = 1});
+    clients.add("a", Fixed<double>{1, 1}).add("b", Fixed<double>{2, 2}).add("c", Fixed<double>{3, 3});
+    Attacked attacked(clients, std::move(attack), {"b", "c"});
+    Federation federation{FedAvg{}, attacked, {.rounds = 3, .schedule = Buffered{.size = 2}}};
+    return federation.run(Parameters<double>(Layout{{"w", {2}}})).parameters.data()[0];
+  };
+  // Two by two in the order of requests: a and b; c, which is 1 version old, and a, asked again; b, 1 version old, and a.
+  const double old = 1 / std::sqrt(2.0);
+  CHECK(
+      run(SignFlip{}) ==
+      doctest::Approx((1 - 2) / 2.0 + (1 - 3 * old) / (1 + old) + (1 - 2 * old) / (1 + old)).epsilon(1e-14));
+  CHECK_THROWS_WITH_AS(static_cast<void>(run(ALittleIsEnough{})),
+                       doctest::Contains("this attack needs the updates of a whole round"), Error);
+}
