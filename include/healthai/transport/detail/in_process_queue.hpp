@@ -104,10 +104,11 @@ class BasicInProcessQueue {
     jobs_.push_back(std::move(job));
   }
 
-  /// How many more workers to start so that `wanted` are at work; they are counted from now on.
-  [[nodiscard]] std::size_t reserve_workers(std::size_t wanted) {
+  /// How many more workers to start so that `threads` are at work, but no more than requests wait; they are counted from now on.
+  /// Those at work already may be held up by their clients, so they are not taken to see to what waits.
+  [[nodiscard]] std::size_t reserve_workers(std::size_t threads) {
     const std::lock_guard lock(mutex_);
-    const std::size_t more = wanted > workers_ ? wanted - workers_ : 0;
+    const std::size_t more = (std::min)(threads > workers_ ? threads - workers_ : 0, jobs_.size() - claimed_);
     workers_ += more;
     return more;
   }
@@ -216,12 +217,6 @@ class BasicInProcessQueue {
     }
     claimable_.notify_all();
     return lost;
-  }
-
-  /// How many requests wait for a thread.
-  [[nodiscard]] std::size_t waiting() {
-    const std::lock_guard lock(mutex_);
-    return jobs_.size() - claimed_;
   }
 
   /// The state after the client's last reply that was delivered.
