@@ -527,12 +527,13 @@ TEST_CASE(
                 while (!*release && !stop.stop_requested()) std::this_thread::sleep_for(1ms);
                 return move_by(5, request);
               }});
+  // With a deadline, so that the thread that waits does not train z itself and hang with it.
   {
-    Federation by_hand{FedAvg{}, clients, {.schedule = Buffered{.size = 1}}};
+    Federation by_hand{FedAvg{}, clients, {.schedule = Buffered{.size = 1}, .deadline = 10s}};
     by_hand.start(origin);
     CHECK(by_hand.step().participants == ids({"a"}));  // z hangs
   }
-  Federation federation{FedAvg{}, clients, {.rounds = 1, .schedule = Buffered{.size = 1}}};
+  Federation federation{FedAvg{}, clients, {.rounds = 1, .schedule = Buffered{.size = 1}, .deadline = 10s}};
   CHECK(federation.run(origin).parameters.data()[0] == 1);
   *release = true;
   std::this_thread::sleep_for(50ms);
