@@ -104,11 +104,13 @@ class InProcess;
 struct InProcessOptions;
 
 // server
+struct Buffered;
 struct EarlyStopping;
 struct EvaluationOptions;
 struct EvaluationReport;
 struct FederationOptions;
 struct RoundReport;
+struct Synchronous;
 template <class Scalar>
 struct Outcome;
 template <class Strategy, class Transport, class Scalar>

@@ -49,6 +49,7 @@
 #include "healthai/server/options.hpp"
 #include "healthai/server/outcome.hpp"
 #include "healthai/server/round_report.hpp"
+#include "healthai/server/schedule.hpp"
 #include "healthai/server/selection.hpp"
 #include "healthai/strategy/concept.hpp"
 #include "healthai/strategy/fedavg.hpp"

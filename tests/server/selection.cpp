@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cmath>
 #include <filesystem>
 #include <limits>
@@ -44,6 +45,24 @@ TEST_CASE("a fraction has its size, and is as likely to hold any client") {
   CHECK(select_clients(FractionOfClients{.fraction = 0.01, .minimum = 2}, many(10), 1, 1).size() == 2);
   CHECK(select_clients(FractionOfClients{.fraction = 0.5, .minimum = 20}, many(10), 1, 1).size() == 10);
   CHECK(select_clients(FractionOfClients{}, {}, 1, 1).empty());
+}
+
+TEST_CASE(
+    "a random order is one of all clients, and who else is there changes nobody's place among the others") {
+  const auto order = in_random_order(many(30), 3, 9);
+  CHECK(order != many(30));
+  CHECK(order != in_random_order(many(30), 3, 10));
+  auto sorted = order;
+  std::sort(sorted.begin(), sorted.end());
+  auto everyone = many(30);
+  std::sort(everyone.begin(), everyone.end());
+  CHECK(sorted == everyone);
+  auto shorter = order;
+  std::erase(shorter, ClientId("c7"));
+  auto fewer = many(30);
+  std::erase(fewer, ClientId("c7"));
+  CHECK(in_random_order(fewer, 3, 9) == shorter);
+  CHECK(in_random_order(std::vector<ClientId>{}, 3, 9).empty());
 }
 
 TEST_CASE("Poisson sampling takes each client by itself, and who else is there does not matter") {

@@ -219,3 +219,60 @@ TEST_CASE("federated averaging under attack: the closed form, and the same bits 
   }
   CHECK(std::memcmp(&bits[0], &bits[1], sizeof(double)) == 0);
 }
+
+TEST_CASE("requests of several rounds may be out: each attacker's noise is that of its own request") {
+  const auto noises = [](bool overlapping) {
+    InProcess clients({.threads = 1});
+    clients.add("a", Fixed<double>{0, 0}).add("b", Fixed<double>{0, 0});
+    Attacked attacked(clients, GaussianNoise{2}, clients.clients());
+    Lines lines;
+    const auto deliver = [&] {
+      const auto delivery = attacked.next<Train<double>>(Deadline::max());
+      lines.push_back(number_text(std::get<TrainReply<double>>(delivery->result).update.data()[0]));
+    };
+    for (const char* id : {"a", "b"}) {
+      const ClientId client(id);
+      attacked.send<Train<double>>({&client, 1}, request<double>(id[0] == 'a' ? 1 : 2));
+      if (!overlapping) deliver();
+    }
+    while (lines.size() < 2) deliver();
+    return lines;
+  };
+  CHECK(noises(true) == noises(false));
+}
+
+TEST_CASE("an attack on a whole round refuses a second one while the first is out") {
+  InProcess clients({.threads = 1});
+  clients.add("a", Fixed<double>{1, 1}).add("b", Fixed<double>{2, 2});
+  Attacked attacked(clients, ALittleIsEnough{1}, {"a"});
+  const std::vector<ClientId> first{"a"}, second{"b"};
+  attacked.send<Train<double>>(first, request<double>());
+  CHECK_THROWS_WITH_AS(
+      attacked.send<Train<double>>(second, request<double>()),
+      "attacked: this attack needs the updates of a whole round, and requests of an earlier one "
+      "are still out, as under the Buffered schedule; use Synchronous, or an attack that needs its "
+      "own update only",
+      Error);
+  REQUIRE(attacked.next<Train<double>>(Deadline::max()));
+  CHECK_NOTHROW(attacked.send<Train<double>>(second, request<double>()));
+  REQUIRE(attacked.next<Train<double>>(Deadline::max()));
+}
+
+static_assert(EndsSingleRequests<Attacked<InProcess>, Train<double>>);
+
+TEST_CASE("under the buffered schedule an attack on the own update goes on, one on a whole round throws") {
+  const auto run = [](Attack attack) {
+    InProcess clients({.threads = 1});
+    clients.add("a", Fixed<double>{1, 1}).add("b", Fixed<double>{2, 2}).add("c", Fixed<double>{3, 3});
+    Attacked attacked(clients, std::move(attack), {"b", "c"});
+    Federation federation{FedAvg{}, attacked, {.rounds = 3, .schedule = Buffered{.size = 2}}};
+    return federation.run(Parameters<double>(Layout{{"w", {2}}})).parameters.data()[0];
+  };
+  // Two by two in the order of requests: a and b; c, which is 1 version old, and a, asked again; b, 1 version old, and a.
+  const double old = 1 / std::sqrt(2.0);
+  CHECK(
+      run(SignFlip{}) ==
+      doctest::Approx((1 - 2) / 2.0 + (1 - 3 * old) / (1 + old) + (1 - 2 * old) / (1 + old)).epsilon(1e-14));
+  CHECK_THROWS_WITH_AS(static_cast<void>(run(ALittleIsEnough{})),
+                       doctest::Contains("this attack needs the updates of a whole round"), Error);
+}

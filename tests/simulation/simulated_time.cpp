@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <chrono>
 #include <cstring>
+#include <map>
+#include <span>
 #include <string>
 #include <thread>
 
@@ -170,4 +172,43 @@ TEST_CASE(
     bits.push_back(outcome.parameters.data()[0]);
   }
   CHECK(std::memcmp(&bits[0], &bits[1], sizeof(double)) == 0);
+}
+
+TEST_CASE("what is given up is delivered, all of it, and takes no virtual time") {
+  InProcess clients({.threads = 2});
+  add_clients(clients, 5);
+  SimulatedTime simulated(clients, VirtualClock({.median_seconds = 10}, 3));
+  const auto ids = clients.clients();
+  const auto requests = simulated.send<Train<double>>(ids, request(1));
+  REQUIRE(simulated.next<Train<double>>(Deadline::max()));
+  const double now = simulated.clock().now();
+  CHECK(now > 0);
+  simulated.give_up<Train<double>>();
+  for (std::size_t i = 1; i < requests.size(); ++i) REQUIRE(simulated.next<Train<double>>(Deadline::max()));
+  CHECK(simulated.clock().now() == now);
+  CHECK(round_of(simulated, 2, ids).size() == 5);  // and it goes on
+  CHECK(simulated.clock().now() > now);
+}
+
+TEST_CASE("requests of several rounds may be out: replies come in the order of their times") {
+  const VirtualClock clock({.median_seconds = 10}, 3);
+  InProcess clients({.threads = 2});
+  add_clients(clients, 8);
+  SimulatedTime simulated(clients, clock);
+  const auto ids = clients.clients();
+  std::map<double, ClientId> expected;
+  for (std::size_t i = 0; i < 4; ++i) expected.emplace(clock.duration(ids[i], 1), ids[i]);
+  simulated.send<Train<double>>(std::span(ids).first(4), request(1));
+  const auto check_next = [&] {
+    const auto delivery = simulated.next<Train<double>>(Deadline::max());
+    REQUIRE(delivery);
+    CHECK(delivery->client == expected.begin()->second);
+    CHECK(simulated.clock().now() == doctest::Approx(expected.begin()->first));
+    expected.erase(expected.begin());
+  };
+  check_next();
+  const double now = simulated.clock().now();
+  for (std::size_t i = 4; i < 8; ++i) expected.emplace(now + clock.duration(ids[i], 2), ids[i]);
+  simulated.send<Train<double>>(std::span(ids).last(4), request(2));
+  while (!expected.empty()) check_next();
 }

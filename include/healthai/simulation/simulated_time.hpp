@@ -159,7 +159,7 @@ class SimulatedTime {
   void stop(std::span<const RequestId> requests) requires EndsSingleRequests<TransportType, T> {
     inner_->template stop<T>(requests);
   }
-  /// \copydoc stop
+  /// The same for some requests only, where the wrapped transport can do that.
   template <Task T>
   void give_up(std::span<const RequestId> requests) requires EndsSingleRequests<TransportType, T> {
     inner_->template give_up<T>(requests);

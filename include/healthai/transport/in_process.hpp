@@ -24,7 +24,8 @@ namespace healthai {
 struct InProcessOptions {
   /// How many clients work at once; 0 means one for each processor. With an `executor`, how many pieces of work it is lent.
   std::size_t threads = 0;
-  /// The application's own threads instead of the library's.
+  /// The application's own threads instead of the library's. Under the Buffered schedule one may wait between rounds, when as
+  /// many replies are ready as `reply_memory` allows.
   Executor executor{};
   /// About how many bytes of replies may wait for their turn. More are kept only while an earlier client is slow.
   std::size_t reply_memory = std::size_t{256} << 20U;
@@ -108,9 +109,9 @@ class InProcess {
                                                              found == hosted_.end() ? nullptr : found->second,
                                                              Request<typename T::Broadcast>{broadcast, id}));
       // The pool's threads need not wait for the rest; an executor is asked once a batch.
-      if (!options_.executor && requests.size() == options_.threads) lend_threads(ids.size(), helpers());
+      if (!options_.executor && requests.size() == options_.threads) lend_threads(helpers());
     }
-    lend_threads(ids.size(), helpers());
+    lend_threads(helpers());
     all_lent_ = false;
     return requests;
   }
@@ -118,7 +119,7 @@ class InProcess {
   template <Task T>
   [[nodiscard]] std::optional<Delivery<T>> next(Deadline deadline) {
     const bool helps = !options_.executor && deadline == Deadline::max();
-    if (!helps && !std::exchange(all_lent_, true)) lend_threads(queue_->waiting(), options_.threads);
+    if (!helps && !std::exchange(all_lent_, true)) lend_threads(options_.threads);
     const std::shared_ptr<detail::InProcessJobBase> job =
         queue_->next(&detail::type_tag<T>, deadline, helps ? options_.threads : 0);
     if (!job) return std::nullopt;
@@ -190,17 +191,16 @@ class InProcess {
     for (; lost > 0 && pool_; --lost) {
       if (!pool_->replace_lost()) break;
     }
-    lend_threads(queue_->waiting(), options_.threads);
+    lend_threads(options_.threads);
   }
 
-  /// Sees to it that `threads` are working through the queue, if there are as many jobs. A template so that starting
+  /// Sees to it that `threads` are working through the queue, if so many requests wait. A template so that starting
   /// threads is compiled only where something is sent.
   template <class Pool = detail::ThreadPool>
-  void lend_threads(std::size_t jobs, std::size_t threads) {
-    const std::size_t wanted = (std::min)(threads, jobs);
-    if (wanted == 0) return;
-    if (!options_.executor && !pool_) pool_ = std::make_shared<Pool>(options_.threads);
-    for (std::size_t active = queue_->reserve_workers(wanted); active > 0; --active) {
+  void lend_threads(std::size_t threads) {
+    const std::size_t more = queue_->reserve_workers(threads);
+    if (more > 0 && !options_.executor && !pool_) pool_ = std::make_shared<Pool>(options_.threads);
+    for (std::size_t active = more; active > 0; --active) {
       auto work = [queue = queue_] { queue->work(); };
       if (options_.executor) {
         options_.executor(work);

@@ -42,7 +42,7 @@ struct HostedClient {
   ClientState replied;    // the state after its last reply: it is put back into this one
   ClientState delivered;  // the state after its last reply that was delivered: what a checkpoint keeps
   Work work = Work::none;
-  std::deque<std::shared_ptr<InProcessJobBase>> parked{};  // until the request before them is done
+  std::vector<std::shared_ptr<InProcessJobBase>> parked{};  // until the request before them is done
 };
 
 /// Which task: `&type_tag<T>`.
@@ -104,10 +104,11 @@ class BasicInProcessQueue {
     jobs_.push_back(std::move(job));
   }
 
-  /// How many more workers to start so that `wanted` are at work; they are counted from now on.
-  [[nodiscard]] std::size_t reserve_workers(std::size_t wanted) {
+  /// How many more workers to start so that `threads` are at work, but no more than requests wait; they are counted from now on.
+  /// Those at work already may be held up by their clients, so they are not taken to see to what waits.
+  [[nodiscard]] std::size_t reserve_workers(std::size_t threads) {
     const std::lock_guard lock(mutex_);
-    const std::size_t more = wanted > workers_ ? wanted - workers_ : 0;
+    const std::size_t more = (std::min)(threads > workers_ ? threads - workers_ : 0, jobs_.size() - claimed_);
     workers_ += more;
     return more;
   }
@@ -172,7 +173,9 @@ class BasicInProcessQueue {
     jobs_.erase(found);
     if (claimed_ > position) --claimed_;
     if (window_waiters_ > 0 && 2 * claimed_ <= window_) claimable_.notify_all();
-    if (job->new_state && job->stage == Stage::done && !job->failure) job->client->delivered = job->new_state;
+    if (job->stage == Stage::done && !job->failure && job->new_state) {
+      job->client->delivered = job->new_state;  // of an abandoned one the rest belongs to its thread
+    }
     return job;
   }
 
@@ -208,18 +211,12 @@ class BasicInProcessQueue {
     for (const auto& job : jobs_) {
       if (job->stage != Stage::running || !meant(*job, task, only)) continue;
       job->stage = Stage::abandoned;
-      lose(*job->client);
+      if (job->client) lose(*job->client);  // else it is failing, on its way to be done
       ++lost;
       --workers_;
     }
     claimable_.notify_all();
     return lost;
-  }
-
-  /// How many requests wait for a thread.
-  [[nodiscard]] std::size_t waiting() {
-    const std::lock_guard lock(mutex_);
-    return jobs_.size() - claimed_;
   }
 
   /// The state after the client's last reply that was delivered.
@@ -319,7 +316,7 @@ class BasicInProcessQueue {
     HostedClient& client = *finished.client;
     while (!client.parked.empty()) {
       std::shared_ptr<InProcessJobBase> job = std::move(client.parked.front());
-      client.parked.pop_front();
+      client.parked.erase(client.parked.begin());
       if (job->stage != Stage::parked) continue;  // given up meanwhile
       job->stage = Stage::running;
       client.work = HostedClient::Work::busy;
