@@ -1,7 +1,9 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
+#include <cstdio>
 #include <fstream>
+#include <iterator>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
@@ -149,6 +151,28 @@ TEST_CASE("images from IDX files and a convolutional network") {
   const ProgramResult wrong = run_example("compare_strategies", data + " --task logistic");
   CHECK(wrong.status == 2);
   CHECK(wrong.says("--labels: are for --task softmax, mlp or conv"));
+}
+
+TEST_CASE("the table in the documentation is what the program says") {
+  const auto results = results_of(
+      "--partition dirichlet:0.1 --clients 20 --local-steps 50 --rounds 40 --seeds 5 --learning-rate 0.5 "
+      "--strategies fedavg,fedprox:mu=1,scaffold,feddyn:alpha=0.3,fedadam");
+  std::ifstream file(HEALTHAI_SOURCE_DIR "/docs/comparing-strategies.md");
+  const std::string page{std::istreambuf_iterator<char>(file), {}};
+  const auto cell = [](const nlohmann::json& value) {
+    char text[64];
+    std::snprintf(text, sizeof text, "%.4f ± %.4f", value.at("mean").get<double>(),
+                  value.at("sd").get<double>());
+    return std::string(text);
+  };
+  for (const char* name : {"fedavg", "fedprox:mu=1", "scaffold", "feddyn:alpha=0.3", "fedadam"}) {
+    const nlohmann::json& final = contender(results, name).at("final");
+    const std::string row = "| " + std::string(name) + " | " + cell(final.at("auc").at("pooled")) + " | " +
+                            cell(final.at("loss").at("pooled")) + " | " +
+                            cell(final.at("auc").at("worst_tenth"));
+    CAPTURE(row);
+    CHECK(page.find(row) != std::string::npos);
+  }
 }
 
 TEST_CASE("the number of threads changes nothing") {
