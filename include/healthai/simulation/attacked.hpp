@@ -20,6 +20,7 @@
 #include "healthai/simulation/attack.hpp"
 #include "healthai/simulation/detail/held_replies.hpp"
 #include "healthai/simulation/detail/poison.hpp"
+#include "healthai/simulation/detail/transport_around.hpp"
 #include "healthai/transport/concept.hpp"
 
 namespace healthai {
@@ -47,11 +48,14 @@ namespace healthai {
 ///   the tasks that the wrapped one does.
 /// Thread safety: as Transport says.
 template <class TransportType>
-class Attacked {
+class Attacked : public detail::TransportAround<TransportType> {
+  using Around = detail::TransportAround<TransportType>;
+  using Around::inner;
+
  public:
   /// \throws Error (`invalid_argument`) for a setting outside its range.
   Attacked(TransportType& inner, Attack attack, std::vector<ClientId> attackers)
-      : inner_(&inner), attack_(std::move(attack)), attackers_(std::move(attackers)) {
+      : Around(inner), attack_(std::move(attack)), attackers_(std::move(attackers)) {
     validate(attack_);
     std::sort(attackers_.begin(), attackers_.end());
   }
@@ -62,14 +66,11 @@ class Attacked {
   /// In the order of their ids.
   [[nodiscard]] const std::vector<ClientId>& attackers() const noexcept { return attackers_; }
 
-  [[nodiscard]] std::vector<ClientId> clients() const { return inner_->clients(); }
-  [[nodiscard]] Traffic traffic() const { return inner_->traffic(); }
-
   template <Task T>
   std::vector<RequestId> send(std::span<const ClientId> ids,
                               std::shared_ptr<const typename T::Broadcast> broadcast) {
-    if constexpr (!is_training<T>) {
-      return inner_->template send<T>(ids, std::move(broadcast));
+    if constexpr (!detail::is_training<T>) {
+      return inner().template send<T>(ids, std::move(broadcast));
     } else {
       auto& round = round_of<T>();
       if (!round.held.empty()) {
@@ -79,7 +80,7 @@ class Attacked {
             "still out, as under the Buffered schedule; use Synchronous, or an attack that needs its own "
             "update only");
       }
-      std::vector<RequestId> requests = inner_->template send<T>(ids, broadcast);
+      std::vector<RequestId> requests = inner().template send<T>(ids, broadcast);
       if (detail::needs_others(attack_)) {
         round.clients = ids.size();
         round.attackers = static_cast<std::size_t>(
@@ -97,12 +98,12 @@ class Attacked {
 
   template <Task T>
   [[nodiscard]] std::optional<Delivery<T>> next(Deadline deadline) {
-    if constexpr (!is_training<T>) {
-      return inner_->template next<T>(deadline);
+    if constexpr (!detail::is_training<T>) {
+      return inner().template next<T>(deadline);
     } else {
       auto& round = round_of<T>();
       if (!detail::needs_others(attack_)) {
-        std::optional<Delivery<T>> delivery = inner_->template next<T>(deadline);
+        std::optional<Delivery<T>> delivery = inner().template next<T>(deadline);
         const auto found = delivery ? round.asked.find(delivery->request) : round.asked.end();
         if (found == round.asked.end()) return delivery;
         const std::shared_ptr<const typename T::Broadcast> asked = std::move(found->second);
@@ -116,7 +117,7 @@ class Attacked {
         return delivery;
       }
       while (!round.held.complete()) {
-        std::optional<Delivery<T>> delivery = inner_->template next<T>(deadline);
+        std::optional<Delivery<T>> delivery = inner().template next<T>(deadline);
         if (!delivery) return std::nullopt;
         open(*delivery, round.broadcast->parameters.layout());
         round.held.put(std::move(*delivery));
@@ -126,40 +127,7 @@ class Attacked {
     }
   }
 
-  template <Task T>
-  void stop() {
-    inner_->template stop<T>();
-  }
-  template <Task T>
-  void give_up() {
-    inner_->template give_up<T>();
-  }
-  /// The same for some requests only, where the wrapped transport can do that.
-  template <Task T>
-  void stop(std::span<const RequestId> requests) requires EndsSingleRequests<TransportType, T> {
-    inner_->template stop<T>(requests);
-  }
-  /// The same for some requests only, where the wrapped transport can do that.
-  template <Task T>
-  void give_up(std::span<const RequestId> requests) requires EndsSingleRequests<TransportType, T> {
-    inner_->template give_up<T>(requests);
-  }
-
-  /// The states of the wrapped transport's clients, where it has them: what a checkpoint keeps.
-  [[nodiscard]] auto client_states() const requires requires(const TransportType& transport) {
-    transport.client_states();
-  }
-  { return inner_->client_states(); }
-  template <class States>
-  void restore_client_states(const States& states) requires requires(TransportType& transport) {
-    transport.restore_client_states(states);
-  }
-  { inner_->restore_client_states(states); }
-
  private:
-  template <class T>
-  static constexpr bool is_training = std::is_same_v<T, Train<float>> || std::is_same_v<T, Train<double>>;
-
   template <class T>
   struct Round {
     // Of attacks that need others' updates: the round.
@@ -217,7 +185,6 @@ class Attacked {
     });
   }
 
-  TransportType* inner_;
   Attack attack_;
   std::vector<ClientId> attackers_;
   std::tuple<Round<Train<float>>, Round<Train<double>>> rounds_;

@@ -18,6 +18,7 @@
 #include "healthai/core/finite.hpp"
 #include "healthai/core/number_text.hpp"
 #include "healthai/core/training.hpp"
+#include "healthai/simulation/detail/transport_around.hpp"
 #include "healthai/simulation/virtual_clock.hpp"
 #include "healthai/transport/concept.hpp"
 
@@ -57,12 +58,15 @@ namespace healthai {
 ///   this object. It satisfies Transport for the tasks that the wrapped one does.
 /// Thread safety: as Transport says.
 template <class TransportType>
-class SimulatedTime {
+class SimulatedTime : public detail::TransportAround<TransportType> {
+  using Around = detail::TransportAround<TransportType>;
+  using Around::inner;
+
  public:
   /// \param deadline  virtual seconds that a client may take; none: as long as it likes
   /// \throws Error (`invalid_argument`) unless the deadline is positive and finite.
   SimulatedTime(TransportType& inner, VirtualClock clock, std::optional<double> deadline = std::nullopt)
-      : inner_(&inner), clock_(std::move(clock)), deadline_(deadline) {
+      : Around(inner), clock_(std::move(clock)), deadline_(deadline) {
     if (deadline_ && !(is_finite(*deadline_) && *deadline_ > 0)) {
       throw Error(
           error::invalid_argument,
@@ -74,17 +78,16 @@ class SimulatedTime {
   [[nodiscard]] VirtualClock& clock() noexcept { return clock_; }
 
   [[nodiscard]] std::vector<ClientId> clients() const {
-    std::vector<ClientId> there = inner_->clients();
+    std::vector<ClientId> there = inner().clients();
     std::erase_if(there, [this](const ClientId& client) { return !clock_.there(client); });
     return there;
   }
-  [[nodiscard]] Traffic traffic() const { return inner_->traffic(); }
 
   template <Task T>
   std::vector<RequestId> send(std::span<const ClientId> ids,
                               std::shared_ptr<const typename T::Broadcast> broadcast) {
-    if constexpr (!is_training<T>) {
-      return inner_->template send<T>(ids, std::move(broadcast));
+    if constexpr (!detail::is_training<T>) {
+      return inner().template send<T>(ids, std::move(broadcast));
     } else {
       std::vector<RequestId> requests(ids.size());
       std::map<When, std::size_t> in_time;  // places in ids of those who will reply
@@ -102,8 +105,8 @@ class SimulatedTime {
       // In the order of time, so that a transport that keeps the order of requests has the next reply first.
       std::vector<ClientId> asked;
       for (const auto& [when, i] : in_time) asked.push_back(ids[i]);
-      const std::vector<RequestId> inner = inner_->template send<T>(asked, std::move(broadcast));
-      auto request = inner.begin();
+      const std::vector<RequestId> sent = inner().template send<T>(asked, std::move(broadcast));
+      auto request = sent.begin();
       for (const auto& [when, i] : in_time) {
         requests[i] = *request;
         agenda.events.emplace(when, *request++);
@@ -114,8 +117,8 @@ class SimulatedTime {
 
   template <Task T>
   [[nodiscard]] std::optional<Delivery<T>> next(Deadline deadline) {
-    if constexpr (!is_training<T>) {
-      return inner_->template next<T>(deadline);
+    if constexpr (!detail::is_training<T>) {
+      return inner().template next<T>(deadline);
     } else {
       Agenda<T>& agenda = std::get<Agenda<T>>(agendas_);
       const auto first = agenda.events.begin();
@@ -125,7 +128,7 @@ class SimulatedTime {
       } else {
         const RequestId request = std::get<RequestId>(first->second);
         while (!agenda.arrived.contains(request)) {
-          std::optional<Delivery<T>> arrived = inner_->template next<T>(deadline);
+          std::optional<Delivery<T>> arrived = inner().template next<T>(deadline);
           if (!arrived) return std::nullopt;
           const RequestId id = arrived->request;
           agenda.arrived.emplace(id, std::move(*arrived));
@@ -138,13 +141,10 @@ class SimulatedTime {
     }
   }
 
-  template <Task T>
-  void stop() {
-    inner_->template stop<T>();
-  }
+  using Around::give_up;
   template <Task T>
   void give_up() {
-    if constexpr (is_training<T>) {
+    if constexpr (detail::is_training<T>) {
       std::map<When, std::variant<RequestId, Delivery<T>>> now;
       auto& events = std::get<Agenda<T>>(agendas_).events;
       for (auto& [when, event] : events) {
@@ -152,34 +152,10 @@ class SimulatedTime {
       }
       events = std::move(now);
     }
-    inner_->template give_up<T>();
+    inner().template give_up<T>();
   }
-  /// The same for some requests only, where the wrapped transport can do that.
-  template <Task T>
-  void stop(std::span<const RequestId> requests) requires EndsSingleRequests<TransportType, T> {
-    inner_->template stop<T>(requests);
-  }
-  /// The same for some requests only, where the wrapped transport can do that.
-  template <Task T>
-  void give_up(std::span<const RequestId> requests) requires EndsSingleRequests<TransportType, T> {
-    inner_->template give_up<T>(requests);
-  }
-
-  /// The states of the wrapped transport's clients, where it has them: what a checkpoint keeps.
-  [[nodiscard]] auto client_states() const requires requires(const TransportType& transport) {
-    transport.client_states();
-  }
-  { return inner_->client_states(); }
-  template <class States>
-  void restore_client_states(const States& states) requires requires(TransportType& transport) {
-    transport.restore_client_states(states);
-  }
-  { inner_->restore_client_states(states); }
 
  private:
-  template <class T>
-  static constexpr bool is_training = std::is_same_v<T, Train<float>> || std::is_same_v<T, Train<double>>;
-
   using When = std::pair<double, RequestId>;  // virtual time; equal times in the order of requests
   template <class T>
   struct Agenda {
@@ -212,7 +188,6 @@ class SimulatedTime {
     return {ends, std::nullopt};
   }
 
-  TransportType* inner_;
   VirtualClock clock_;
   std::optional<double> deadline_;
   std::tuple<Agenda<Train<float>>, Agenda<Train<double>>> agendas_;
