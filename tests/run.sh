@@ -79,8 +79,8 @@ run_preset() {
     mapfile -t targets < <(targets_for_regex "$preset")
     ((${#targets[@]} == 0)) || build "$preset" "${targets[@]}" || return
   else
-    # Once is enough for the check that every header compiles alone.
-    [[ $preset != dev ]] || build "$preset" all_verify_interface_header_sets || return
+    # That every header compiles alone: once is enough, and Clang is quicker.
+    [[ $preset != clang ]] || build "$preset" all_verify_interface_header_sets || return
     build "$preset" || return
   fi
   ctest --test-dir "$repo/build/$preset" "${ctest_arguments[@]}"

@@ -19,7 +19,9 @@ TEST_CASE("rows: all rows and ranges are views, batches are gathered in order") 
   CHECK(batch(1, 1) == 2);
   const double* const memory = batch.data();
   const std::vector<std::size_t> one{1};
-  CHECK(rows.select(one).data() == memory);  // a smaller batch reuses the buffer
+  CHECK(rows.select(one).data() == memory);  // a smaller batch reuses the memory
+  const detail::Rows<double> others(x, "Test");
+  CHECK(others.select(chosen).data() == memory);  // as does another model
   CHECK(rows.select(one)(0, 1) == 4);
   const std::vector<std::size_t> beyond{3};
   CHECK(model_test::thrown([&] { (void)rows.select(beyond); }).id == "invalid_argument");
@@ -27,10 +29,9 @@ TEST_CASE("rows: all rows and ranges are views, batches are gathered in order") 
 
 TEST_CASE("gather leaves all rows where they are") {
   const std::vector<int> values{7, 8, 9};
-  std::vector<int> scratch;
-  CHECK(detail::gather(values, {}, scratch) == values.data());
+  CHECK(detail::gather(values, {}) == values.data());
   const std::vector<std::size_t> chosen{2, 0};
-  const int* const gathered = detail::gather(values, chosen, scratch);
+  const int* const gathered = detail::gather(values, chosen);
   CHECK(gathered[0] == 9);
   CHECK(gathered[1] == 7);
 }
