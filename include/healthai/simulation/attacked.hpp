@@ -50,7 +50,7 @@ namespace healthai {
 template <class TransportType>
 class Attacked : public detail::TransportAround<TransportType> {
   using Around = detail::TransportAround<TransportType>;
-  using Around::inner;
+  using Around::wrapped;
 
  public:
   /// \throws Error (`invalid_argument`) for a setting outside its range.
@@ -70,7 +70,7 @@ class Attacked : public detail::TransportAround<TransportType> {
   std::vector<RequestId> send(std::span<const ClientId> ids,
                               std::shared_ptr<const typename T::Broadcast> broadcast) {
     if constexpr (!detail::is_training<T>) {
-      return inner().template send<T>(ids, std::move(broadcast));
+      return wrapped().template send<T>(ids, std::move(broadcast));
     } else {
       auto& round = round_of<T>();
       if (!round.held.empty()) {
@@ -80,7 +80,7 @@ class Attacked : public detail::TransportAround<TransportType> {
             "still out, as under the Buffered schedule; use Synchronous, or an attack that needs its own "
             "update only");
       }
-      std::vector<RequestId> requests = inner().template send<T>(ids, broadcast);
+      std::vector<RequestId> requests = wrapped().template send<T>(ids, broadcast);
       if (detail::needs_others(attack_)) {
         round.clients = ids.size();
         round.attackers = static_cast<std::size_t>(
@@ -99,11 +99,11 @@ class Attacked : public detail::TransportAround<TransportType> {
   template <Task T>
   [[nodiscard]] std::optional<Delivery<T>> next(Deadline deadline) {
     if constexpr (!detail::is_training<T>) {
-      return inner().template next<T>(deadline);
+      return wrapped().template next<T>(deadline);
     } else {
       auto& round = round_of<T>();
       if (!detail::needs_others(attack_)) {
-        std::optional<Delivery<T>> delivery = inner().template next<T>(deadline);
+        std::optional<Delivery<T>> delivery = wrapped().template next<T>(deadline);
         const auto found = delivery ? round.asked.find(delivery->request) : round.asked.end();
         if (found == round.asked.end()) return delivery;
         const std::shared_ptr<const typename T::Broadcast> asked = std::move(found->second);
@@ -117,7 +117,7 @@ class Attacked : public detail::TransportAround<TransportType> {
         return delivery;
       }
       while (!round.held.complete()) {
-        std::optional<Delivery<T>> delivery = inner().template next<T>(deadline);
+        std::optional<Delivery<T>> delivery = wrapped().template next<T>(deadline);
         if (!delivery) return std::nullopt;
         open(*delivery, round.broadcast->parameters.layout());
         round.held.put(std::move(*delivery));

@@ -60,7 +60,7 @@ namespace healthai {
 template <class TransportType>
 class SimulatedTime : public detail::TransportAround<TransportType> {
   using Around = detail::TransportAround<TransportType>;
-  using Around::inner;
+  using Around::wrapped;
 
  public:
   /// \param deadline  virtual seconds that a client may take; none: as long as it likes
@@ -78,7 +78,7 @@ class SimulatedTime : public detail::TransportAround<TransportType> {
   [[nodiscard]] VirtualClock& clock() noexcept { return clock_; }
 
   [[nodiscard]] std::vector<ClientId> clients() const {
-    std::vector<ClientId> there = inner().clients();
+    std::vector<ClientId> there = wrapped().clients();
     std::erase_if(there, [this](const ClientId& client) { return !clock_.there(client); });
     return there;
   }
@@ -87,7 +87,7 @@ class SimulatedTime : public detail::TransportAround<TransportType> {
   std::vector<RequestId> send(std::span<const ClientId> ids,
                               std::shared_ptr<const typename T::Broadcast> broadcast) {
     if constexpr (!detail::is_training<T>) {
-      return inner().template send<T>(ids, std::move(broadcast));
+      return wrapped().template send<T>(ids, std::move(broadcast));
     } else {
       std::vector<RequestId> requests(ids.size());
       std::map<When, std::size_t> in_time;  // places in ids of those who will reply
@@ -105,7 +105,7 @@ class SimulatedTime : public detail::TransportAround<TransportType> {
       // In the order of time, so that a transport that keeps the order of requests has the next reply first.
       std::vector<ClientId> asked;
       for (const auto& [when, i] : in_time) asked.push_back(ids[i]);
-      const std::vector<RequestId> sent = inner().template send<T>(asked, std::move(broadcast));
+      const std::vector<RequestId> sent = wrapped().template send<T>(asked, std::move(broadcast));
       auto request = sent.begin();
       for (const auto& [when, i] : in_time) {
         requests[i] = *request;
@@ -118,7 +118,7 @@ class SimulatedTime : public detail::TransportAround<TransportType> {
   template <Task T>
   [[nodiscard]] std::optional<Delivery<T>> next(Deadline deadline) {
     if constexpr (!detail::is_training<T>) {
-      return inner().template next<T>(deadline);
+      return wrapped().template next<T>(deadline);
     } else {
       Agenda<T>& agenda = std::get<Agenda<T>>(agendas_);
       const auto first = agenda.events.begin();
@@ -128,7 +128,7 @@ class SimulatedTime : public detail::TransportAround<TransportType> {
       } else {
         const RequestId request = std::get<RequestId>(first->second);
         while (!agenda.arrived.contains(request)) {
-          std::optional<Delivery<T>> arrived = inner().template next<T>(deadline);
+          std::optional<Delivery<T>> arrived = wrapped().template next<T>(deadline);
           if (!arrived) return std::nullopt;
           const RequestId id = arrived->request;
           agenda.arrived.emplace(id, std::move(*arrived));
@@ -152,7 +152,7 @@ class SimulatedTime : public detail::TransportAround<TransportType> {
       }
       events = std::move(now);
     }
-    inner().template give_up<T>();
+    wrapped().template give_up<T>();
   }
 
  private:

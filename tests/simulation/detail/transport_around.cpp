@@ -13,11 +13,11 @@ struct Plain : detail::TransportAround<InProcess> {
   template <Task T>
   std::vector<RequestId> send(std::span<const ClientId> ids,
                               std::shared_ptr<const typename T::Broadcast> broadcast) {
-    return inner().send<T>(ids, std::move(broadcast));
+    return wrapped().send<T>(ids, std::move(broadcast));
   }
   template <Task T>
   std::optional<Delivery<T>> next(Deadline deadline) {
-    return inner().next<T>(deadline);
+    return wrapped().next<T>(deadline);
   }
 };
 static_assert(Transport<Plain, Train<double>> && EndsSingleRequests<Plain, Train<double>>);

@@ -55,7 +55,7 @@ class TransportAround {
 
  protected:
   explicit TransportAround(TransportType& inner) noexcept : inner_(&inner) {}
-  [[nodiscard]] TransportType& inner() const noexcept { return *inner_; }
+  [[nodiscard]] TransportType& wrapped() const noexcept { return *inner_; }
 
  private:
   TransportType* inner_;
