@@ -238,8 +238,7 @@ class MlpModel {
     auto slopes = block_of(slopes_, layers() - 1);
     slopes = output();
     if (classifies()) {
-      const std::size_t* labels =
-          chosen.empty() ? labels_.data() + begin : detail::gather(labels_, chosen);
+      const std::size_t* labels = chosen.empty() ? labels_.data() + begin : detail::gather(labels_, chosen);
       return detail::cross_entropy(slopes, labels, scale);
     }
     for (Eigen::Index i = 0; i < block_; ++i) {
