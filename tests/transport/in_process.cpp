@@ -15,6 +15,8 @@
 
 #include "healthai/core/training.hpp"
 
+namespace transport_in_process_test {
+
 using namespace healthai;
 using namespace std::chrono_literals;
 
@@ -399,6 +401,22 @@ TEST_CASE("a single request that hangs is given up, and the others are delivered
   *release = true;
 }
 
+TEST_CASE("what a client hands in because it was given up comes too late, however quick it is") {
+  InProcess transport({.threads = 1});
+  transport.add("quick", squares([](const SquareRequest&, std::stop_token stop) {
+                  while (!stop.stop_requested()) std::this_thread::yield();
+                  return Square::Reply{1};
+                }));
+  for (int i = 0; i < 200; ++i) {
+    transport.send<Square>(ids({"quick"}), broadcast(i));
+    CHECK(collect(transport, 1, Clock::now() + 1ms).empty());
+    transport.give_up<Square>();
+    const std::vector<std::string> late = collect(transport, 1);
+    REQUIRE(late.size() == 1);
+    CHECK(late[0] == "quick:deadline");
+  }
+}
+
 TEST_CASE("a checkpoint keeps the states of replies that were delivered, not of those that wait") {
   InProcess transport({.threads = 1});
   transport.add("good", Stateful{7});
@@ -425,3 +443,5 @@ TEST_CASE("a checkpoint keeps the states of replies that were delivered, not of 
   REQUIRE(threaded.next<Train<double>>(Deadline::max()).has_value());
   CHECK(threaded.client_states() != twice);
 }
+
+}  // namespace transport_in_process_test

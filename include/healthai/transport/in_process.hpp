@@ -105,9 +105,8 @@ class InProcess {
       traffic_.sent += bytes;
       const auto found = hosted_.find(id);
       requests.push_back(next_request_);
-      queue_->push(std::make_shared<detail::InProcessJob<T>>(next_request_++,
-                                                             found == hosted_.end() ? nullptr : found->second,
-                                                             Request<typename T::Broadcast>{broadcast, id}));
+      queue_->push(job_for<T>(next_request_++, found == hosted_.end() ? nullptr : found->second,
+                              Request<typename T::Broadcast>{broadcast, id}));
       // The pool's threads need not wait for the rest; an executor is asked once a batch.
       if (!options_.executor && requests.size() == options_.threads) lend_threads(helpers());
     }
@@ -120,7 +119,7 @@ class InProcess {
   [[nodiscard]] std::optional<Delivery<T>> next(Deadline deadline) {
     const bool helps = !options_.executor && deadline == Deadline::max();
     if (!helps && !std::exchange(all_lent_, true)) lend_threads(options_.threads);
-    const std::shared_ptr<detail::InProcessJobBase> job =
+    std::shared_ptr<detail::InProcessJobBase> job =
         queue_->next(&detail::type_tag<T>, deadline, helps ? options_.threads : 0);
     if (!job) return std::nullopt;
     auto& typed = static_cast<detail::InProcessJob<T>&>(*job);
@@ -133,6 +132,11 @@ class InProcess {
     } else {
       traffic_.received += T::bytes(typed.reply);
       delivery.result = std::move(typed.reply);
+    }
+    if (!job->known_to_others) {
+      typed = {0, nullptr, {}};
+      if (!over_.empty() && over_.back()->task != job->task) over_.clear();
+      over_.push_back(std::move(job));
     }
     return delivery;
   }
@@ -181,6 +185,18 @@ class InProcess {
   }
 
  private:
+  template <Task T>
+  [[nodiscard]] std::shared_ptr<detail::InProcessJobBase> job_for(
+      RequestId id, std::shared_ptr<detail::HostedClient> client, Request<typename T::Broadcast> request) {
+    using Job = detail::InProcessJob<T>;
+    Job job(id, std::move(client), std::move(request));
+    if (over_.empty() || over_.back()->task != job.task) return std::make_shared<Job>(std::move(job));
+    std::shared_ptr<detail::InProcessJobBase> again = std::move(over_.back());
+    over_.pop_back();
+    static_cast<Job&>(*again) = std::move(job);
+    return again;
+  }
+
   /// How many threads to lend before it is known whether the thread that calls `next` will be one of them.
   [[nodiscard]] std::size_t helpers() const noexcept {
     return options_.executor ? options_.threads : options_.threads - 1;
@@ -214,6 +230,9 @@ class InProcess {
   InProcessOptions options_;
   std::shared_ptr<detail::ThreadPool> pool_;  // never shared, but destroyed without being compiled here
   std::map<ClientId, std::shared_ptr<detail::HostedClient>> hosted_;
+  // Jobs of one task whose memory serves the next requests: with a thousand clients the heap would else grow and shrink by them
+  // in each round.
+  std::vector<std::shared_ptr<detail::InProcessJobBase>> over_;
   Traffic traffic_{};
   RequestId next_request_ = 1;
   bool all_lent_ = false;

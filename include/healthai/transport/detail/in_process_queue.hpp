@@ -65,6 +65,8 @@ struct InProcessJobBase {
   ClientState new_state;             // of a stateful client, after the call
   Stage stage = Stage::waiting;      // guarded by the queue's mutex
   std::stop_source* stop = nullptr;  // its thread's, while it runs; guarded by the queue's mutex
+  bool asked_to_stop = false;        // guarded by the queue's mutex
+  bool known_to_others = true;       // once it has been handed out; else it may serve another request
 
  protected:
   InProcessJobBase(const InProcessJobBase&) = default;
@@ -126,8 +128,8 @@ class BasicInProcessQueue {
         lock.lock();
         finish(*job);
         job->stop = nullptr;
-        if (job->stage == Stage::abandoned) return;  // another worker has taken this one's place
-        if (source.stop_requested()) source = std::stop_source();
+        if (job->stage == Stage::abandoned) return;           // another worker has taken this one's place
+        if (job->asked_to_stop) source = std::stop_source();  // whether or not the request has come yet
         job = unpark(*job);
       }
     }
@@ -173,6 +175,7 @@ class BasicInProcessQueue {
     jobs_.erase(found);
     if (claimed_ > position) --claimed_;
     if (window_waiters_ > 0 && 2 * claimed_ <= window_) claimable_.notify_all();
+    job->known_to_others = job.use_count() > 1;  // for good if not: threads drop a job under the lock
     if (job->stage == Stage::done && !job->failure && job->new_state) {
       job->client->delivered = job->new_state;  // of an abandoned one the rest belongs to its thread
     }
@@ -184,38 +187,29 @@ class BasicInProcessQueue {
     std::vector<std::stop_source> sources;
     {
       const std::lock_guard lock(mutex_);
-      for (const auto& job : jobs_) {
-        if (!meant(*job, task, only)) continue;
-        if (job->stage == Stage::waiting || job->stage == Stage::parked) {
-          job->failure =
-              late(*job, "was not begun before the deadline: there are fewer threads than clients");
-          job->stage = Stage::done;
-        } else if (job->stage == Stage::running) {
-          sources.push_back(*job->stop);
-        }
-      }
-      skip_begun(claimed_);
-      readable_.notify_all();
-      claimable_.notify_all();
+      sources = end_waiting(task, only);
     }
-    for (std::stop_source& source : sources)
-      source.request_stop();  // runs the clients' stop callbacks: not under the lock
+    request_stop(sources);
   }
 
   /// Makes every outstanding job of `task`, or those in `only`, readable. \return how many threads still work for one that
   /// nobody waits for.
   [[nodiscard]] std::size_t give_up(TaskTag task, std::optional<std::span<const RequestId>> only = {}) {
-    stop(task, only);
-    const std::lock_guard lock(mutex_);
+    std::vector<std::stop_source> sources;
     std::size_t lost = 0;
-    for (const auto& job : jobs_) {
-      if (job->stage != Stage::running || !meant(*job, task, only)) continue;
-      job->stage = Stage::abandoned;
-      if (job->client) lose(*job->client);  // else it is failing, on its way to be done
-      ++lost;
-      --workers_;
+    {
+      const std::lock_guard lock(mutex_);
+      sources = end_waiting(task, only);
+      for (const auto& job : jobs_) {
+        if (job->stage != Stage::running || !meant(*job, task, only)) continue;
+        job->stage = Stage::abandoned;
+        if (job->client) lose(*job->client);  // else it is failing, on its way to be done
+        ++lost;
+        --workers_;
+      }
     }
-    claimable_.notify_all();
+    // Only now: what a client hands in because it is asked to stop comes too late, however quick it is.
+    request_stop(sources);
     return lost;
   }
 
@@ -237,7 +231,7 @@ class BasicInProcessQueue {
       closed_ = true;
       claimable_.notify_all();
     }
-    for (std::stop_source& source : sources) source.request_stop();
+    request_stop(sources);
   }
 
   /// The failure of a job that a deadline has overtaken.
@@ -255,6 +249,31 @@ class BasicInProcessQueue {
   [[nodiscard]] static bool meant(const InProcessJobBase& job, TaskTag task,
                                   const std::optional<std::span<const RequestId>>& only) {
     return job.task == task && (!only || std::find(only->begin(), only->end(), job.id) != only->end());
+  }
+
+  /// Under the lock: what has not begun has failed. \return the stop sources of what runs
+  [[nodiscard]] std::vector<std::stop_source> end_waiting(
+      TaskTag task, const std::optional<std::span<const RequestId>>& only) {
+    std::vector<std::stop_source> running;
+    for (const auto& job : jobs_) {
+      if (!meant(*job, task, only)) continue;
+      if (job->stage == Stage::waiting || job->stage == Stage::parked) {
+        job->failure = late(*job, "was not begun before the deadline: there are fewer threads than clients");
+        job->stage = Stage::done;
+      } else if (job->stage == Stage::running) {
+        running.push_back(*job->stop);
+        job->asked_to_stop = true;
+      }
+    }
+    skip_begun(claimed_);
+    readable_.notify_all();
+    claimable_.notify_all();
+    return running;
+  }
+
+  /// Not under the lock: runs the clients' stop callbacks.
+  static void request_stop(std::vector<std::stop_source>& sources) {
+    for (std::stop_source& source : sources) source.request_stop();
   }
 
   /// Moves claimed_ to the first job from `from` on that has not begun.
