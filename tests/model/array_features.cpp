@@ -10,6 +10,8 @@
 #include "healthai/model/softmax.hpp"
 #include "model/support.hpp"
 
+namespace model_array_features_test {
+
 using namespace healthai;
 using namespace model_test;
 using Labels = std::vector<std::size_t>;
@@ -83,3 +85,5 @@ TEST_CASE("array features: what they cannot use, they refuse") {
   CHECK(contains(label_error(1e300).message, "has label 1e+300"));
   CHECK(contains(label_error(std::numeric_limits<float>::quiet_NaN()).message, "has label nan"));
 }
+
+}  // namespace model_array_features_test

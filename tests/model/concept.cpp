@@ -4,6 +4,8 @@
 
 #include <span>
 
+namespace model_concept_test {
+
 using namespace healthai;
 
 namespace {
@@ -24,6 +26,12 @@ struct Smallest {
 struct Bounded : Smallest {
   [[nodiscard]] double curvature_bound() const { return 1; }
 };
+struct Prefetching : Smallest {
+  void prefetch(std::span<const std::size_t>) const noexcept {}
+};
+struct ThrowingPrefetch : Smallest {
+  void prefetch(std::span<const std::size_t>) const {}
+};
 struct WithoutScalar {
   [[nodiscard]] Layout layout() const { return {}; }
 };
@@ -39,6 +47,7 @@ struct NonConstBound : Smallest {
 
 static_assert(Model<Smallest> && !BoundsCurvature<Smallest>);
 static_assert(BoundsCurvature<Bounded>);
+static_assert(PrefetchesRows<Prefetching> && !PrefetchesRows<Smallest> && !PrefetchesRows<ThrowingPrefetch>);
 static_assert(!Model<int> && !Model<WithoutScalar> && !Model<WithoutEvaluate>);
 static_assert(!Model<OtherScalar>);
 static_assert(Model<NonConstBound> && !BoundsCurvature<NonConstBound>);
@@ -52,3 +61,5 @@ TEST_CASE("the smallest model does what the concept says") {
   CHECK(model.loss(parameters, {}, gradient) == 0.5);
   CHECK(gradient.data()[0] == -1);
 }
+
+}  // namespace model_concept_test

@@ -9,6 +9,8 @@
 #include "healthai/model/mlp.hpp"
 #include "model/support.hpp"
 
+namespace model_conv_net_test {
+
 using namespace healthai;
 using namespace model_test;
 
@@ -265,3 +267,5 @@ TEST_CASE("conv net: what it cannot use, it refuses") {
   CHECK(contains(thrown([&] { model.loss(right, std::vector<std::size_t>{2}, right); }).message,
                  "ConvNetModel: a batch names row 2, but there are only 2 rows"));
 }
+
+}  // namespace model_conv_net_test

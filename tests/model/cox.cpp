@@ -7,6 +7,8 @@
 
 #include "model/support.hpp"
 
+namespace model_cox_test {
+
 using namespace healthai;
 using namespace model_test;
 
@@ -378,3 +380,5 @@ TEST_CASE("cox: parameters that are not finite give a loss that is not") {
         is_finite(model.loss(Parameters<double>(model.layout(), std::vector<double>{bad}), {}, gradient)));
   }
 }
+
+}  // namespace model_cox_test

@@ -4,6 +4,8 @@
 
 #include "model/support.hpp"
 
+namespace model_features_test {
+
 using namespace healthai;
 
 TEST_CASE("features_from_columns puts columns side by side, row-major") {
@@ -26,3 +28,5 @@ TEST_CASE("features_from_columns refuses columns of different lengths") {
   CHECK(e.id == "invalid_data");
   CHECK(model_test::contains(e.message, "column 0 has 3 values, but column 1 has 2"));
 }
+
+}  // namespace model_features_test

@@ -5,6 +5,8 @@
 
 #include "model/support.hpp"
 
+namespace model_linear_test {
+
 using namespace healthai;
 using namespace model_test;
 
@@ -148,3 +150,5 @@ TEST_CASE("linear: parameters that are not finite give a loss that is not") {
   parameters.data()[1] = std::numeric_limits<double>::quiet_NaN();
   CHECK_FALSE(is_finite(model.loss(parameters, {}, gradient)));
 }
+
+}  // namespace model_linear_test

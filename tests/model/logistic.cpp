@@ -5,6 +5,8 @@
 
 #include "model/support.hpp"
 
+namespace model_logistic_test {
+
 using namespace healthai;
 using namespace model_test;
 
@@ -99,6 +101,30 @@ TEST_CASE("logistic: linear predictors of +-700 and far beyond lose nothing") {
   CHECK(gradient.data()[0] / std::exp(-700.0) == doctest::Approx(-1).epsilon(1e-14));
 }
 
+TEST_CASE("logistic: the loss of many rows, likely and unlikely, is the sum of their logarithms") {
+  constexpr std::size_t rows = 5000;
+  FeatureMatrix<double> x(static_cast<Eigen::Index>(rows), 1);
+  std::vector<double> labels(rows);
+  Stream stream(1, Purpose::test);
+  for (const double scale : {1e-3, 1.0, 50.0}) {
+    long double expected = 0;
+    for (std::size_t i = 0; i < rows; ++i) {
+      const double z = scale * (2 * uniform(stream) - 1);
+      x(static_cast<Eigen::Index>(i), 0) = z;
+      labels[i] = uniform(stream) < 0.5 ? 0 : 1;
+      expected += std::log1p(std::exp(-std::fabs(static_cast<long double>(z)))) +
+                  (labels[i] == (z > 0 ? 0 : 1) ? std::fabs(z) : 0);
+    }
+    LogisticModel<double> model(x, labels, {.intercept = false});
+    const Parameters<double> one(model.layout(), std::vector<double>{1});
+    Parameters<double> gradient(model.layout());
+    const auto mean = static_cast<double>(expected / rows);
+    // Two roundings a row, of terms that are all positive.
+    CHECK(model.loss(one, {}, gradient) / mean == doctest::Approx(1).epsilon(2 * rows * 0x1p-53));
+    CHECK(model.evaluate(one)["loss"] / mean == doctest::Approx(1).epsilon(2 * rows * 0x1p-53));
+  }
+}
+
 TEST_CASE("logistic: the curvature bound holds everywhere, and nearly is reached at zero") {
   CHECK(rc::check("bound", [](std::uint64_t seed, bool intercept, bool penalised) {
     Stream stream(seed, Purpose::test);
@@ -125,3 +151,5 @@ TEST_CASE("logistic: labels other than 0 and 1 are refused, with their row") {
   CHECK(contains(e.message, "3 rows, but there are 2 labels"));
   CHECK(LogisticModel<float>::layout_for(4, {.intercept = false}).describe() == "coefficients[4]");
 }
+
+}  // namespace model_logistic_test

@@ -7,6 +7,8 @@
 #include "healthai/model/softmax.hpp"
 #include "model/support.hpp"
 
+namespace model_mlp_test {
+
 using namespace healthai;
 using namespace model_test;
 
@@ -160,3 +162,5 @@ TEST_CASE("mlp: what it cannot use, it refuses") {
   CHECK(thrown([&] { MlpModel<double>(x(), FeatureMatrix<double>::Ones(3, 1).eval()); }).id ==
         "invalid_data");
 }
+
+}  // namespace model_mlp_test

@@ -6,6 +6,8 @@
 
 #include "model/support.hpp"
 
+namespace model_newton_test {
+
 using namespace healthai;
 using namespace model_test;
 
@@ -179,3 +181,5 @@ TEST_CASE("newton: its options are checked, and it says when it ran out of steps
   CHECK(short_fit.iterations == 1);
   CHECK(fit_newton(model).converged);
 }
+
+}  // namespace model_newton_test

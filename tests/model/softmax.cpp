@@ -6,6 +6,8 @@
 #include "healthai/model/logistic.hpp"
 #include "model/support.hpp"
 
+namespace model_softmax_test {
+
 using namespace healthai;
 using namespace model_test;
 
@@ -123,3 +125,5 @@ TEST_CASE("softmax: a class out of range is refused, with its row") {
   Parameters<double> other(Layout{{"weight", {1, 2}}, {"bias", {2}}});
   CHECK(thrown([&] { model.loss(other, {}, other); }).id == "layout_mismatch");
 }
+
+}  // namespace model_softmax_test

@@ -33,6 +33,14 @@ concept Model = requires(M& model, const Parameters<typename M::Scalar>& paramet
   { model.evaluate(parameters) } -> std::convertible_to<Metrics>;
 };
 
+/// A Model that can be told which rows the next batch will name: `prefetch(rows)` has them at hand by then. For speed only: it
+/// may do nothing, and the rows that come may be others.
+template <class M>
+concept PrefetchesRows = Model<M> && requires(const M& model, std::span<const std::size_t> rows) {
+  { model.prefetch(rows) }
+  noexcept;
+};
+
 /// A Model that can bound the curvature of its loss: `curvature_bound()` is at least the largest eigenvalue of the
 /// Hessian of `loss` over all rows, whatever the parameters. Gradient descent with a step of 1 / bound then never overshoots.
 template <class M>

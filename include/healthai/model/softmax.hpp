@@ -86,6 +86,9 @@ class SoftmaxModel {
     return total * per_row + penalty;
   }
 
+  /// For speed only, see PrefetchesRows.
+  void prefetch(std::span<const std::size_t> rows) const noexcept { rows_.prefetch(rows); }
+
   /// Over all rows, without the penalty: "loss" = (minus the log-likelihood, rows) and "accuracy" = (rows whose label is
   /// the most probable class, rows); of equally probable classes the first counts. \throws Error (`layout_mismatch`)
   [[nodiscard]] Metrics evaluate(const Parameters<Scalar>& parameters) {

@@ -7,6 +7,8 @@
 #include "healthai/core/random.hpp"
 #include "model/support.hpp"
 
+namespace model_detail_convolution_test {
+
 using namespace healthai;
 using namespace healthai::detail;
 using Eigen::Index;
@@ -129,3 +131,5 @@ TEST_CASE(
     RC_ASSERT(back == expected);
   }));
 }
+
+}  // namespace model_detail_convolution_test

@@ -4,6 +4,8 @@
 
 #include "model/support.hpp"
 
+namespace model_detail_cross_entropy_test {
+
 using namespace healthai;
 
 TEST_CASE("cross-entropy: probabilities 1/4, 1/2, 1/4") {
@@ -23,3 +25,5 @@ TEST_CASE("count_correct: the first of equally large logits is the prediction") 
   const std::vector<std::size_t> labels{0, 1};
   CHECK(detail::count_correct(z, labels.data()) == 1);
 }
+
+}  // namespace model_detail_cross_entropy_test

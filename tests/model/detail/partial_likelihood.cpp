@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+namespace model_detail_partial_likelihood_test {
+
 using namespace healthai;
 
 TEST_CASE("tie groups: by time, censored rows first") {
@@ -52,3 +54,5 @@ TEST_CASE("two tied events among four equal rows, by hand") {
   CHECK(detail::partial_likelihood_information(groups, Ties::breslow, eta.data(), x).at(0) ==
         doctest::Approx(2).epsilon(1e-15));
 }
+
+}  // namespace model_detail_partial_likelihood_test

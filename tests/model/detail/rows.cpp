@@ -4,6 +4,8 @@
 
 #include "model/support.hpp"
 
+namespace model_detail_rows_test {
+
 using namespace healthai;
 
 TEST_CASE("rows: all rows and ranges are views, batches are gathered in order") {
@@ -25,6 +27,7 @@ TEST_CASE("rows: all rows and ranges are views, batches are gathered in order") 
   CHECK(rows.select(one)(0, 1) == 4);
   const std::vector<std::size_t> beyond{3};
   CHECK(model_test::thrown([&] { (void)rows.select(beyond); }).id == "invalid_argument");
+  rows.prefetch(beyond);  // a hint only: what is not there is passed over
 }
 
 TEST_CASE("gather leaves all rows where they are") {
@@ -35,3 +38,5 @@ TEST_CASE("gather leaves all rows where they are") {
   CHECK(gathered[0] == 9);
   CHECK(gathered[1] == 7);
 }
+
+}  // namespace model_detail_rows_test

@@ -4,6 +4,8 @@
 
 #include "model/support.hpp"
 
+namespace model_detail_spectral_bound_test {
+
 using namespace healthai;
 
 TEST_CASE("the bound of a rank one matrix is its eigenvalue") {
@@ -51,3 +53,5 @@ TEST_CASE("the bound holds, wide or tall, small or large, and on every branch") 
     CHECK(detail::largest_gram_eigenvalue_bound(x, true) >= bound * 0.9);
   }
 }
+
+}  // namespace model_detail_spectral_bound_test

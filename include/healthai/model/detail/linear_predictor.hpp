@@ -13,15 +13,10 @@
 
 namespace healthai::detail {
 
-/// What a row's loss is at linear predictor z: its value and its derivative in z.
-struct RowLoss {
-  double value;
-  double slope;
-};
-
 /// The common part of models whose row loss depends on the parameters through z = x·coefficients + intercept only:
 /// one product with the features to get z, one with their transpose to get the gradient, and nothing allocated after
-/// the first call with the largest batch. The caller says what the row loss is.
+/// the first call with the largest batch. The caller says what the row loss is, with an object that is new for each sum: `add(z,
+/// target)` returns the derivative in z of one row's loss, `sum()` is the loss of all that were added.
 template <class Scalar>
 class LinearPredictor {
  public:
@@ -49,22 +44,20 @@ class LinearPredictor {
   [[nodiscard]] double l2() const noexcept { return l2_; }
   [[nodiscard]] double gram_bound() const { return largest_gram_eigenvalue_bound(rows_.all(), intercept_); }
 
-  /// The mean over the chosen rows of `row_loss(z, target)`, plus the penalty; `gradient` becomes its derivative.
+  /// The mean of the chosen rows' losses, plus the penalty; `gradient` becomes its derivative.
   template <class Loss>
   double loss(const Parameters<Scalar>& parameters, std::span<const std::size_t> rows,
-              Parameters<Scalar>& gradient, const Loss& row_loss) {
+              Parameters<Scalar>& gradient, Loss losses) {
     require_model_layout(model_, layout_, parameters, gradient);
     const auto x = rows_.select(rows);
     const Scalar* targets = gather(targets_, rows);
     Eigen::Map<Vector> slopes = predict(parameters, x);  // overwrites each z by the slope there
     const double per_row = 1.0 / static_cast<double>(x.rows());
-    double total = 0;
     double slope_sum = 0;
     for (Eigen::Index i = 0; i < x.rows(); ++i) {
-      const RowLoss row = row_loss(static_cast<double>(slopes[i]), static_cast<double>(targets[i]));
-      total += row.value;
-      slope_sum += row.slope;
-      slopes[i] = static_cast<Scalar>(row.slope * per_row);
+      const double slope = losses.add(static_cast<double>(slopes[i]), static_cast<double>(targets[i]));
+      slope_sum += slope;
+      slopes[i] = static_cast<Scalar>(slope * per_row);
     }
     const Eigen::Index columns = x.cols();
     auto slope_of_coefficients = gradient.flat().head(columns);
@@ -76,8 +69,10 @@ class LinearPredictor {
       slope_of_coefficients += static_cast<Scalar>(l2_) * coefficients;
       penalty = 0.5 * l2_ * coefficients.template cast<double>().squaredNorm();
     }
-    return total * per_row + penalty;
+    return losses.sum() * per_row + penalty;
   }
+
+  void prefetch(std::span<const std::size_t> rows) const noexcept { rows_.prefetch(rows); }
 
   /// Calls `visit(z, target)` for all rows in order.
   template <class Visit>
