@@ -4,6 +4,8 @@
 
 #include <string>
 
+namespace core_client_id_test {
+
 using namespace healthai;
 
 TEST_CASE("ids are short and safe") {
@@ -27,3 +29,5 @@ TEST_CASE("free text becomes an id") {
 TEST_CASE("ids are ordered as text") {
   CHECK(ClientId("a10") < ClientId("a2"));
 }
+
+}  // namespace core_client_id_test

@@ -4,6 +4,8 @@
 
 #include "healthai/serialization/archive.hpp"
 
+namespace core_compressed_update_test {
+
 using namespace healthai;
 
 TEST_CASE("what is written is the name, the fingerprint and the bytes") {
@@ -15,3 +17,5 @@ TEST_CASE("what is written is the name, the fingerprint and the bytes") {
   CHECK(copy.fingerprint == 7);
   CHECK(copy.bytes == update.bytes);
 }
+
+}  // namespace core_compressed_update_test

@@ -4,6 +4,8 @@
 
 #include "healthai/serialization/archive.hpp"
 
+namespace core_failure_test {
+
 using namespace healthai;
 
 TEST_CASE("a failure travels, and a name that is no client's is refused on the way") {
@@ -15,3 +17,5 @@ TEST_CASE("a failure travels, and a name that is no client's is refused on the w
   *at = std::byte{'/'};
   CHECK_THROWS_AS(static_cast<void>(from_bytes<Failure>(bytes)), Error);
 }
+
+}  // namespace core_failure_test

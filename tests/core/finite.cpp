@@ -5,6 +5,8 @@
 #include <limits>
 #include <vector>
 
+namespace core_finite_test {
+
 using namespace healthai;
 
 TEST_CASE_TEMPLATE("a bad value is found wherever it stands", Scalar, float, double) {
@@ -24,3 +26,5 @@ TEST_CASE_TEMPLATE("a bad value is found wherever it stands", Scalar, float, dou
   }
   CHECK(all_finite(std::span<const Scalar>()));
 }
+
+}  // namespace core_finite_test

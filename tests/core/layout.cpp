@@ -4,6 +4,8 @@
 
 #include <limits>
 
+namespace core_layout_test {
+
 using namespace healthai;
 
 TEST_CASE("a layout knows where each tensor lies") {
@@ -47,3 +49,5 @@ TEST_CASE("an unknown tensor is named together with those there are") {
   CHECK_THROWS_WITH_AS(static_cast<void>(layout.index("wieght")),
                        "no tensor is called \"wieght\"; the layout is weight[2]", Error);
 }
+
+}  // namespace core_layout_test

@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+namespace core_local_objective_test {
+
 using namespace healthai;
 
 TEST_CASE("an objective needs exactly the parts that are set") {
@@ -28,3 +30,5 @@ TEST_CASE("what is missing is named") {
   CHECK(ObjectiveParts{.linear_correction = true}.missing({.proximal = true, .linear_correction = true}) ==
         "proximal mu");
 }
+
+}  // namespace core_local_objective_test

@@ -4,6 +4,8 @@
 
 #include <limits>
 
+namespace core_metrics_test {
+
 using namespace healthai;
 
 TEST_CASE("metrics add as fractions") {
@@ -34,3 +36,5 @@ TEST_CASE("metrics know when they are not numbers") {
   metrics.add("loss", std::numeric_limits<double>::quiet_NaN(), 0);
   CHECK_FALSE(metrics.all_finite());
 }
+
+}  // namespace core_metrics_test

@@ -4,6 +4,8 @@
 #include <cmath>
 #include <vector>
 
+namespace core_norm_test {
+
 using namespace healthai;
 
 TEST_CASE_TEMPLATE("norm: of all tensors together; clipping leaves what is short enough", Scalar, float,
@@ -32,3 +34,22 @@ TEST_CASE("norm: a zero update and tensors without dimensions are clipped like a
   CHECK(clip_to_norm(number, 2) == 7);
   CHECK(number.data()[0] == doctest::Approx(-2));
 }
+
+TEST_CASE_TEMPLATE("distance: of all tensors together, also of models in several parts", Scalar, float,
+                   double) {
+  const Layout layout{{"a", {(std::size_t{2} << 20U) + 5}}};  // two parts and a bit
+  Parameters<Scalar> a(layout);
+  Parameters<Scalar> b(layout);
+  CHECK(distance(a, b) == 0);
+  a.data()[0] = 3;
+  b.data()[layout.size() - 1] = 4;
+  CHECK(distance(a, b) == 5);
+  CHECK(distance(b, a) == 5);
+  b.data()[std::size_t{1} << 20U] = 12;
+  CHECK(distance(a, b) == 13);
+  CHECK(distance(Parameters<Scalar>(), Parameters<Scalar>()) == 0);
+  Parameters<double> large(Layout{{"a", {2}}}, std::vector<double>{3e200, 4e200});
+  CHECK(distance(large, Parameters<double>(large.layout())) == doctest::Approx(5e200));
+}
+
+}  // namespace core_norm_test

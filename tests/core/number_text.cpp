@@ -4,6 +4,8 @@
 
 #include <cstdlib>
 
+namespace core_number_text_test {
+
 using healthai::number_text;
 
 TEST_CASE("numbers are short and read back as themselves") {
@@ -14,3 +16,5 @@ TEST_CASE("numbers are short and read back as themselves") {
     CHECK(std::strtod(number_text(value).c_str(), nullptr) == value);
   }
 }
+
+}  // namespace core_number_text_test

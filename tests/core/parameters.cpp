@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <utility>
 
+namespace core_parameters_test {
+
 using namespace healthai;
 
 TEST_CASE_TEMPLATE("one buffer, seen by name and as a whole", Scalar, float, double) {
@@ -49,3 +51,5 @@ TEST_CASE("values of another number are refused, and another layout by name") {
   CHECK_THROWS_WITH_AS(require_layout(Layout{{"w", {3}}}, Layout{{"w", {4}}}, "client north"),
                        "client north: expected the layout w[3], got w[4]", Error);
 }
+
+}  // namespace core_parameters_test

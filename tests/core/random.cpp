@@ -3,10 +3,14 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <boost/random/uniform_int_distribution.hpp>
 #include <cmath>
+#include <cstdint>
 #include <numeric>
 #include <set>
 #include <vector>
+
+namespace core_random_test {
 
 using namespace healthai;
 
@@ -53,6 +57,19 @@ TEST_CASE("uniform numbers are uniform") {
   CHECK(std::abs(squares / count - 1.0 / 3) < 6 * 0.298 / std::sqrt(count));
 }
 
+TEST_CASE("uniform indices are those of Boost") {
+  Stream ours(4, Purpose::test);
+  Stream theirs = ours;
+  for (const std::uint64_t count :
+       {1ULL, 2ULL, 3ULL, 100ULL, 0xffffULL, 0x10000ULL, 0x10001ULL, (1ULL << 63U) + 1, ~0ULL}) {
+    for (int i = 0; i < 1000; ++i) {
+      REQUIRE(uniform_index(ours, count) ==
+              boost::random::uniform_int_distribution<std::uint64_t>(0, count - 1)(theirs));
+    }
+  }
+  CHECK(ours() == theirs());
+}
+
 TEST_CASE("a shuffle is a permutation, the same for the same stream") {
   std::vector<int> a(100);
   std::iota(a.begin(), a.end(), 0);
@@ -66,3 +83,5 @@ TEST_CASE("a shuffle is a permutation, the same for the same stream") {
   std::sort(a.begin(), a.end());
   for (int i = 0; i < 100; ++i) CHECK(a[static_cast<std::size_t>(i)] == i);
 }
+
+}  // namespace core_random_test

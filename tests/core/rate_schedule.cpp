@@ -9,6 +9,8 @@
 #include <string>
 #include <type_traits>
 
+namespace core_rate_schedule_test {
+
 using namespace healthai;
 
 static_assert(std::is_trivially_copyable_v<RateSchedule>);
@@ -174,3 +176,5 @@ TEST_CASE("what a schedule says of itself reads back as the same schedule, which
     }
   });
 }
+
+}  // namespace core_rate_schedule_test

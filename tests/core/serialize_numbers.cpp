@@ -6,6 +6,8 @@
 #include <cstddef>
 #include <vector>
 
+namespace core_serialize_numbers_test {
+
 using namespace healthai;
 
 namespace {
@@ -39,3 +41,5 @@ TEST_CASE("any archive gets the numbers in order, and all at once if it can take
   CHECK(fast.seen == expected);
   CHECK(fast.calls == 1);
 }
+
+}  // namespace core_serialize_numbers_test

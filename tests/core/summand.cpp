@@ -4,6 +4,8 @@
 
 #include "healthai/serialization/archive.hpp"
 
+namespace core_summand_test {
+
 using namespace healthai;
 
 TEST_CASE("a summand travels whole") {
@@ -21,3 +23,5 @@ TEST_CASE("a summand travels whole") {
   CHECK(copy.vectors[1].values.data()[1] == -7);
   CHECK(copy.scalars == sum.scalars);
 }
+
+}  // namespace core_summand_test

@@ -4,6 +4,8 @@
 
 #include "healthai/core/training.hpp"
 
+namespace core_task_test {
+
 using namespace healthai;
 
 namespace {
@@ -31,3 +33,5 @@ TEST_CASE("a request reads its broadcast") {
   CHECK(request->seed == 3);
   CHECK((*request).id.round == 2);
 }
+
+}  // namespace core_task_test

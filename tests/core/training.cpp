@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+namespace core_training_test {
+
 using namespace healthai;
 
 static_assert(AdditiveTask<Train<float>> && AdditiveTask<Evaluate<float>>);
@@ -63,3 +65,5 @@ TEST_CASE("gradients accumulate as often as there are steps, unless the client k
   reply.effective_steps = 6.5;
   CHECK(reply.accumulation() == 6.5);
 }
+
+}  // namespace core_training_test

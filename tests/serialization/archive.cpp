@@ -35,7 +35,7 @@
 #include "healthai/core/training.hpp"
 #include "healthai/server/round_report.hpp"
 
-namespace {
+namespace serialization_archive_test {
 
 using namespace healthai;
 
@@ -99,8 +99,6 @@ struct Split : Base {
   }
   BOOST_SERIALIZATION_SPLIT_MEMBER()
 };
-
-}  // namespace
 
 namespace elsewhere {
 struct Free {
@@ -309,3 +307,5 @@ TEST_CASE("any bytes give a value or an Error") {
     attempt(std::vector<std::optional<std::string>>());
   }));
 }
+
+}  // namespace serialization_archive_test

@@ -16,6 +16,8 @@
 #include "healthai/core/training.hpp"
 #include "healthai/serialization/archive.hpp"
 
+namespace serialization_binary_reader_test {
+
 namespace {
 
 using healthai::from_bytes;
@@ -81,7 +83,11 @@ constexpr std::uint64_t absurd_lengths[] = {std::uint64_t{1} << 40U, std::uint64
 
 }  // namespace
 
-BOOST_CLASS_VERSION(Evolved, 1)
+}  // namespace serialization_binary_reader_test
+
+BOOST_CLASS_VERSION(serialization_binary_reader_test::Evolved, 1)
+
+namespace serialization_binary_reader_test {
 
 TEST_CASE("an absurd length is refused before memory is asked for") {
   for (const std::uint64_t length : absurd_lengths) {
@@ -211,3 +217,5 @@ TEST_CASE("errors say where and what") {
           "at byte 12 the data promise 77 elements of at least 1 bytes, but only 0 bytes are left");
   }
 }
+
+}  // namespace serialization_binary_reader_test

@@ -16,6 +16,8 @@
 #include "healthai/core/training.hpp"
 #include "healthai/serialization/archive.hpp"
 
+namespace serialization_binary_writer_test {
+
 namespace {
 
 using healthai::to_bytes;
@@ -80,9 +82,14 @@ struct PieceSink {
 
 }  // namespace
 
-BOOST_CLASS_VERSION(Versioned, 7)
-BOOST_CLASS_IMPLEMENTATION(Plain, boost::serialization::object_serializable)
-BOOST_CLASS_IMPLEMENTATION(Nothing, boost::serialization::object_serializable)
+}  // namespace serialization_binary_writer_test
+
+BOOST_CLASS_VERSION(serialization_binary_writer_test::Versioned, 7)
+BOOST_CLASS_IMPLEMENTATION(serialization_binary_writer_test::Plain, boost::serialization::object_serializable)
+BOOST_CLASS_IMPLEMENTATION(serialization_binary_writer_test::Nothing,
+                           boost::serialization::object_serializable)
+
+namespace serialization_binary_writer_test {
 
 TEST_CASE("the bytes are those that archive.hpp documents") {
   CHECK(to_bytes(std::uint32_t{0x01020304}) == bytes({4, 3, 2, 1}));
@@ -155,3 +162,5 @@ TEST_CASE("what could not be read again is not written") {
   CHECK(id_of(tree_of_depth(healthai::detail::max_nesting + 1)) == "archive_limit");
   CHECK(id_of(tree_of_depth(healthai::detail::max_nesting)).empty());
 }
+
+}  // namespace serialization_binary_writer_test

@@ -4,6 +4,8 @@
 
 #include <vector>
 
+namespace serialization_concept_test {
+
 namespace {
 
 struct Sink {
@@ -44,3 +46,5 @@ TEST_CASE("the smallest sink appends to a vector") {
   sink.write(bytes);
   CHECK(sink.bytes == std::vector<std::byte>(bytes, bytes + 2));
 }
+
+}  // namespace serialization_concept_test

@@ -21,32 +21,17 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "test_folder.hpp"
+
+namespace serialization_sealed_file_test {
+
 namespace {
 
 using healthai::read_sealed_file;
 using healthai::write_sealed_file;
 using Bytes = std::vector<std::uint8_t>;
 
-/// A folder of its own for one test, removed afterwards.
-struct Folder {
-  std::string path;
-  Folder() {
-    std::string name = (std::filesystem::temp_directory_path() / "healthai-sealed-XXXXXX").string();
-    REQUIRE(::mkdtemp(name.data()) != nullptr);
-    path = name;
-  }
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-  ~Folder() { std::filesystem::remove_all(path); }
-  [[nodiscard]] std::string file(const std::string& name) const { return path + "/" + name; }
-  [[nodiscard]] std::set<std::string> names() const {
-    std::set<std::string> result;
-    for (const auto& entry : std::filesystem::directory_iterator(path)) {
-      result.insert(entry.path().filename().string());
-    }
-    return result;
-  }
-};
+using Folder = TestFolder;
 
 Bytes raw(const std::string& path) {
   Bytes bytes(std::filesystem::file_size(path));
@@ -311,4 +296,5 @@ TEST_CASE("writers and readers of one file at the same time") {
   CHECK(folder.names() == std::set<std::string>{"x"});
 }
 
+}  // namespace serialization_sealed_file_test
 #endif

@@ -51,6 +51,14 @@ inline constexpr ErrorId stale{"stale"};                  ///< an update for par
 inline constexpr ErrorId below_quorum{"below_quorum"};  ///< too few usable replies: the model is unchanged
 inline constexpr ErrorId no_clients{"no_clients"};      ///< the transport reaches nobody
 inline constexpr ErrorId not_started{"not_started"};    ///< step() before start()
+// the network
+inline constexpr ErrorId connection{"connection"};      ///< the network refused: no address, port in use
+inline constexpr ErrorId disconnected{"disconnected"};  ///< the client is not there, or was away for too long
+inline constexpr ErrorId protocol{"protocol"};          ///< the other side speaks otherwise
+inline constexpr ErrorId tls{"tls"};            ///< certificates or keys that make no secure connection
+inline constexpr ErrorId identity{"identity"};  ///< a certificate or key of somebody else than expected
+inline constexpr ErrorId roster{"roster"};      ///< a file that is not the roster it should be
+inline constexpr ErrorId mpi{"mpi"};            ///< MPI refused, or its ranks are not the same program
 // archives, files
 inline constexpr ErrorId archive_truncated{"archive_truncated"};  ///< the data end before the value does
 inline constexpr ErrorId archive_corrupt{"archive_corrupt"};      ///< wrong magic, checksum or value
@@ -58,6 +66,10 @@ inline constexpr ErrorId archive_version{"archive_version"};      ///< written b
 inline constexpr ErrorId archive_limit{"archive_limit"};  ///< a length larger than the data or the limit
 inline constexpr ErrorId checkpoint_mismatch{"checkpoint_mismatch"};  ///< of another model, strategy or run
 inline constexpr ErrorId file{"file"};                                ///< the operating system refused
+// a hospital's node
+inline constexpr ErrorId policy{"policy"};        ///< a policy file that is not understood
+inline constexpr ErrorId audit_log{"audit_log"};  ///< an audit log that was changed, cut or rewritten
+inline constexpr ErrorId crypto{"crypto"};        ///< a key that is unusable, or a refusal of OpenSSL
 // data
 inline constexpr ErrorId csv{"csv"};                    ///< a file that is not the table it should be
 inline constexpr ErrorId array_file{"array_file"};      ///< a file that is not the array it should be

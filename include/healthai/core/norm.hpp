@@ -1,5 +1,9 @@
 #pragma once
 
+#include <algorithm>
+#include <cstddef>
+#include <Eigen/Core>
+
 #include "healthai/core/parameters.hpp"
 
 namespace healthai {
@@ -8,6 +12,21 @@ namespace healthai {
 template <class Scalar>
 [[nodiscard]] double norm(const Parameters<Scalar>& parameters) {
   return parameters.flat().template cast<double>().stableNorm();
+}
+
+/// The Euclidean length of a - b, in double as `norm`; its memory does not grow with the model. \pre a.size() == b.size()
+template <class Scalar>
+[[nodiscard]] double distance(const Parameters<Scalar>& a, const Parameters<Scalar>& b) {
+  constexpr Eigen::Index part = Eigen::Index{1} << 20U;
+  const auto size = static_cast<Eigen::Index>(a.size());
+  Eigen::VectorXd lengths((size + part - 1) / part);
+  for (Eigen::Index i = 0; i < lengths.size(); ++i) {
+    const Eigen::Index count = (std::min)(part, size - i * part);
+    lengths[i] = (a.flat().segment(i * part, count) - b.flat().segment(i * part, count))
+                     .template cast<double>()
+                     .stableNorm();
+  }
+  return lengths.stableNorm();
 }
 
 /// Shortens `parameters` to a Euclidean length of `bound` if they are longer; otherwise leaves every bit as it is.

@@ -22,11 +22,14 @@
 #include "healthai/core/error.hpp"
 #include "healthai/core/layout.hpp"
 #include "healthai/core/serialize_numbers.hpp"
+#include "healthai/detail/large_memory.hpp"
+#include "healthai/detail/spare_memory.hpp"
 
 namespace healthai {
 
 /// The numbers of a model (or of an update to it): one contiguous buffer, aligned to 64 bytes, and its shared layout.
-/// A value: copying copies the buffer, moving does not. Reading is safe from any thread.
+/// A value: copying copies the buffer, moving does not. Reading is safe from any thread. The memory of large models (of
+/// 4 MiB and more) is the system's own, not the heap's; that of one, or of 64 MiB of them, stays with the process for the next.
 template <std::floating_point Scalar_>
 class Parameters {
  public:
@@ -101,26 +104,41 @@ class Parameters {
       Layout layout;
       archive& layout;
       // An archive that knows how much is left says so before the memory for it is asked for.
-      if constexpr (requires { archive.require(std::size_t{}, sizeof(Scalar)); }) {
-        archive.require(layout.size(), sizeof(Scalar));
+      if constexpr (requires { archive.require_detached(std::size_t{}, sizeof(Scalar)); }) {
+        archive.require_detached(layout.size(), sizeof(Scalar));
       }
-      *this = uninitialised(std::move(layout));
+      if (layout.size() == size()) {  // keep the buffer
+        layout_ = std::move(layout);
+      } else {
+        *this = uninitialised(std::move(layout));
+      }
     } else {
       archive& layout_;
     }
-    serialize_numbers(archive, span());
+    serialize_detached(archive, span());
   }
 
  private:
-  static constexpr std::align_val_t alignment{64};
   using Vector = Eigen::Matrix<Scalar, Eigen::Dynamic, 1>;
   struct Free {
-    void operator()(Scalar* memory) const noexcept { ::operator delete(memory, alignment); }
+    std::size_t bytes = 0;
+    void operator()(Scalar* memory) const noexcept {
+      if (bytes >= detail::large_memory) return detail::SpareMemory::instance().keep(memory, bytes);
+      ::operator delete(memory, detail::model_alignment);
+    }
   };
   using Buffer = std::unique_ptr<Scalar, Free>;
   static Buffer allocate(std::size_t count) {
     if (count == 0) return nullptr;
-    return Buffer(static_cast<Scalar*>(::operator new(count * sizeof(Scalar), alignment)));
+    const std::size_t bytes = count * sizeof(Scalar);
+    void* memory = nullptr;
+    if (bytes < detail::large_memory) {
+      memory = ::operator new(bytes, detail::model_alignment);
+    } else {
+      memory = detail::SpareMemory::instance().take(bytes);
+      if (memory == nullptr) memory = detail::allocate_large(bytes);
+    }
+    return Buffer(static_cast<Scalar*>(memory), Free{bytes});
   }
   template <class Pointer>
   static auto view(Pointer data, const Layout& layout, std::size_t i) {

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <boost/random/uniform_int_distribution.hpp>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -70,9 +69,19 @@ class Stream {
   return static_cast<double>(stream() >> 11U) * 0x1p-53;
 }
 
-/// A uniform number in [0, count). `count` must not be 0.
-[[nodiscard]] inline std::uint64_t uniform_index(Stream& stream, std::uint64_t count) {
-  return boost::random::uniform_int_distribution<std::uint64_t>(0, count - 1)(stream);
+/// A uniform number in [0, count), the one that Boost.Random's uniform_int_distribution gives. `count` must not be 0.
+[[nodiscard]] inline std::uint64_t uniform_index(Stream& stream, std::uint64_t count) noexcept {
+  if (count == 1) return 0;
+  std::uint64_t bits = stream();
+  if (count <= 0x10000) {
+    // bits * count / 2^64 is that number too, and without a division, unless it is just below the next one.
+    const std::uint64_t scaled = (bits >> 32U) * count + ((bits & 0xffffffffU) * count >> 32U);
+    if ((scaled & 0xffffffffU) != 0xffffffffU) return scaled >> 32U;
+  }
+  const std::uint64_t all = Stream::max();
+  const std::uint64_t bucket = all / count + (all % count == count - 1 ? 1 : 0);
+  while (bits / bucket >= count) bits = stream();
+  return bits / bucket;
 }
 
 /// Fisher-Yates; `std::shuffle` gives other orders on other standard libraries.

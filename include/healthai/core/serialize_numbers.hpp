@@ -18,4 +18,16 @@ void serialize_numbers(Archive& archive, std::span<Number> numbers) {
   }
 }
 
+/// The same for an array that may be most of a message and that nobody looks at while its object is read. An archive of a
+/// network has a member `detached(span)`: it sends such an array from its own memory, behind the rest, and receives it
+/// straight into its place, so that the numbers are there only when the whole message is.
+template <class Archive, class Number>
+void serialize_detached(Archive& archive, std::span<Number> numbers) {
+  if constexpr (requires { archive.detached(numbers); }) {
+    archive.detached(numbers);
+  } else {
+    serialize_numbers(archive, numbers);
+  }
+}
+
 }  // namespace healthai

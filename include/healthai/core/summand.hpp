@@ -22,6 +22,18 @@ struct SummandVector {
   }
 };
 
+/// What a vector of a Summand is called and how it is summed, without its numbers.
+struct WantedVector {
+  std::string name;
+  bool weighted = true;  ///< as in SummandVector
+  friend bool operator==(const WantedVector&, const WantedVector&) = default;
+
+  template <class Archive>
+  void serialize(Archive& archive, unsigned /*version*/) {
+    archive& name& weighted;
+  }
+};
+
 /// A named number of a Summand; always summed as it is.
 struct SummandScalar {
   std::string name;

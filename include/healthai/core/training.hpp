@@ -24,7 +24,7 @@ namespace healthai {
 struct RoundId {
   std::uint64_t run = 0;      ///< a number of its own for every run
   std::uint64_t round = 0;    ///< from 1
-  std::uint32_t attempt = 0;  ///< from 0
+  std::uint32_t attempt = 0;  ///< from 0; one more after the round was called off
   friend bool operator==(const RoundId&, const RoundId&) = default;
 
   template <class Archive>

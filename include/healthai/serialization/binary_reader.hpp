@@ -67,6 +67,24 @@ class BinaryReader {
     static_assert(detail::is_number<T>, "numbers() fills a span of numbers");
     load_elements(numbers.data(), numbers.size());
   }
+  /// What `BinaryWriter::detached` wrote: with a source that has a member `attach(bytes)`, the numbers come later.
+  template <class T>
+  void detached(std::span<T> numbers) {
+    static_assert(detail::is_number<T>, "detached() fills a span of numbers");
+    if constexpr (requires { source_.attach(std::as_writable_bytes(numbers)); }) {
+      source_.attach(std::as_writable_bytes(numbers));
+    } else {
+      this->numbers(numbers);
+    }
+  }
+  /// `require` for what `detached` will read. \throws Error (`archive_limit`)
+  void require_detached(std::size_t count, std::size_t bytes_each) const {
+    if constexpr (requires { source_.require_attached(count, bytes_each); }) {
+      source_.require_attached(count, bytes_each);
+    } else {
+      require(count, bytes_each);
+    }
+  }
   /// How many bytes are left. Nothing that is read can be longer.
   [[nodiscard]] std::uint64_t remaining() const { return source_.remaining(); }
   /// How many bytes were read so far.

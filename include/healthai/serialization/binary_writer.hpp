@@ -61,6 +61,18 @@ class BinaryWriter {
     static_assert(detail::is_number<std::remove_cv_t<T>>, "numbers() takes a span of numbers");
     save_elements(numbers.data(), numbers.size());
   }
+  /// `numbers` that may go apart from the rest (see `serialize_detached`), if the sink has a member `detach(bytes)`.
+  template <class T>
+  void detached(std::span<T> numbers) {
+    static_assert(detail::is_number<std::remove_cv_t<T>>, "detached() takes a span of numbers");
+    if constexpr (requires { sink_.detach(std::as_bytes(numbers)); }) {
+      static_assert(detail::is_bulk<std::remove_cv_t<T>>,
+                    "a sink with `detach` needs a machine that keeps the lowest byte first");
+      sink_.detach(std::as_bytes(numbers));
+    } else {
+      this->numbers(numbers);
+    }
+  }
   /// How many bytes were written so far.
   [[nodiscard]] std::uint64_t position() const noexcept { return position_; }
 

@@ -8,6 +8,10 @@
 #include <string>
 #include <vector>
 
+#include "test_folder.hpp"
+
+namespace serialization_detail_os_file_test {
+
 #if !defined(_WIN32)
 
 namespace {
@@ -15,26 +19,7 @@ namespace {
 using healthai::detail::InputFile;
 using healthai::detail::ReplacementFile;
 
-/// A folder of its own for one test, removed afterwards.
-struct Folder {
-  std::string path;
-  Folder() {
-    std::string name = (std::filesystem::temp_directory_path() / "healthai-os-file-XXXXXX").string();
-    REQUIRE(::mkdtemp(name.data()) != nullptr);
-    path = name;
-  }
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-  ~Folder() { std::filesystem::remove_all(path); }
-  [[nodiscard]] std::string file(const std::string& name) const { return path + "/" + name; }
-  [[nodiscard]] std::set<std::string> names() const {
-    std::set<std::string> result;
-    for (const auto& entry : std::filesystem::directory_iterator(path)) {
-      result.insert(entry.path().filename().string());
-    }
-    return result;
-  }
-};
+using Folder = TestFolder;
 
 void put(const std::string& path, const std::string& text) {
   ReplacementFile file(path);
@@ -172,3 +157,5 @@ TEST_CASE("reading beyond the end is an error") {
 }
 
 #endif
+
+}  // namespace serialization_detail_os_file_test

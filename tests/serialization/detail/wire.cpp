@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+namespace serialization_detail_wire_test {
+
 namespace {
 
 using namespace healthai::detail;
@@ -43,3 +45,5 @@ TEST_CASE("numbers have the same bytes on machines of either order") {
   CHECK(from_little_endian<double>(to_little_endian(-1.5)) == -1.5);
   CHECK(from_little_endian<double, big>(to_little_endian<double, big>(-1.5)) == -1.5);
 }
+
+}  // namespace serialization_detail_wire_test
