@@ -8,6 +8,7 @@
 #include "healthai/aggregation/bulyan.hpp"
 #include "healthai/aggregation/centered_clipping.hpp"
 #include "healthai/aggregation/concept.hpp"
+#include "healthai/aggregation/coordinate_slice.hpp"
 #include "healthai/aggregation/geometric_median.hpp"
 #include "healthai/aggregation/krum.hpp"
 #include "healthai/aggregation/mean_of_closest.hpp"

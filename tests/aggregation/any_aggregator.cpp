@@ -7,6 +7,8 @@
 #include "healthai/core/error.hpp"
 #include "healthai/strategy/fedavg.hpp"
 
+namespace aggregation_any_aggregator_test {
+
 using namespace healthai;
 
 static_assert(Aggregator<AnyAggregator<float>, float> && Aggregator<AnyAggregator<double>, double>);
@@ -55,3 +57,5 @@ TEST_CASE("a strategy describes and validates what is inside") {
     CHECK(std::string(e.what()).starts_with("TrimmedMean: trim is the share cut off at each side"));
   }
 }
+
+}  // namespace aggregation_any_aggregator_test

@@ -11,6 +11,8 @@
 #include "aggregation/updates.hpp"
 #include "healthai/aggregation/bulyan.hpp"
 
+namespace aggregation_krum_test {
+
 using namespace healthai;
 
 namespace {
@@ -134,3 +136,5 @@ TEST_CASE(
     }
   }
 }
+
+}  // namespace aggregation_krum_test

@@ -14,6 +14,8 @@
 
 #include "healthai/serialization/archive.hpp"
 
+namespace aggregation_reproducible_mean_test {
+
 using namespace healthai;
 
 static_assert(AdditiveAggregator<ReproducibleMean, float> && AdditiveAggregator<ReproducibleMean, double>);
@@ -282,4 +284,13 @@ TEST_CASE_TEMPLATE("reproducible mean: a partial state travels, and impossible d
   auto digit = first;  // before three anchors, the last of the low digits
   digit[digit.size() - 3 * sizeof(std::int32_t) - 1] = std::byte{0x7f};
   CHECK(id_of([&] { receive(digit); }) == error::archive_corrupt);
+  auto negative = ReproducibleMean{}.begin<Scalar>(layout);
+  negative.add_sum(std::vector<double>(3), -1);
+  CHECK(id_of([&] { receive(send(negative)); }) == error::archive_corrupt);
+  auto nobody = send(ReproducibleMean{}.begin<Scalar>(layout));
+  CHECK(receive(nobody).count() == 0);
+  nobody[nobody.size() - sizeof(std::int32_t)] = std::byte{1};  // would push others' digits out of the window
+  CHECK(id_of([&] { receive(nobody); }) == error::archive_corrupt);
 }
+
+}  // namespace aggregation_reproducible_mean_test

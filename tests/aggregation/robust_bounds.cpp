@@ -23,6 +23,8 @@
 #include "healthai/aggregation/weighted_mean.hpp"
 #include "healthai/simulation/detail/poison.hpp"
 
+namespace aggregation_robust_bounds_test {
+
 using namespace healthai;
 
 namespace {
@@ -284,3 +286,5 @@ TEST_CASE("Krum: its expectation is within the angle of the proof under sign fli
     CHECK(distance(mean, std::vector<double>(50, 1.0)) <= spread / std::sqrt(200.0) * 1.5);
   }
 }
+
+}  // namespace aggregation_robust_bounds_test

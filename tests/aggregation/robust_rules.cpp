@@ -19,6 +19,8 @@
 #include "healthai/aggregation/weighted_mean.hpp"
 #include "healthai/core/random.hpp"
 
+namespace aggregation_robust_rules_test {
+
 using namespace healthai;
 
 namespace {
@@ -295,3 +297,5 @@ TEST_CASE("centred clipping: two steps by hand") {
   CHECK(aggregate(CenteredClipping{.radius = 2, .iterations = 2}, updates)[0] ==
         doctest::Approx(-0.5 + (1.5 - 2) / 2));
 }
+
+}  // namespace aggregation_robust_rules_test

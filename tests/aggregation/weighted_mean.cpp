@@ -14,6 +14,8 @@
 
 #include "healthai/serialization/archive.hpp"
 
+namespace aggregation_weighted_mean_test {
+
 using namespace healthai;
 
 static_assert(AdditiveAggregator<WeightedMean, float> && AdditiveAggregator<WeightedMean, double>);
@@ -308,4 +310,10 @@ TEST_CASE_TEMPLATE("weighted mean: a partial state travels", Scalar, float, doub
   auto negative = WeightedMean{}.begin<Scalar>(layout);
   negative.add_sum(std::vector<double>(4), -1);
   CHECK(id_of([&] { travel(negative); }) == error::archive_corrupt);
+  auto nobody = to_bytes(WeightedMean{}.begin<Scalar>(layout));
+  nobody[nobody.size() - 4 * sizeof(double) - 2] = std::byte{0xf0};  // a weight of 1 before four sums
+  nobody[nobody.size() - 4 * sizeof(double) - 1] = std::byte{0x3f};
+  CHECK(id_of([&] { (void)from_bytes<WeightedMean::State<Scalar>>(nobody); }) == error::archive_corrupt);
 }
+
+}  // namespace aggregation_weighted_mean_test

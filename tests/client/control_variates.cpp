@@ -10,6 +10,8 @@
 #include "healthai/client/task_handlers.hpp"
 #include "wrapping.hpp"
 
+namespace client_control_variates_test {
+
 using namespace healthai;
 using wrapping::train_at;
 
@@ -156,3 +158,5 @@ TEST_CASE("stopped before the first step, it remembers nothing") {
   CHECK(reply.extra.at(0).values.data()[0] == 0);
   CHECK(client.control_variate().size() == 0);
 }
+
+}  // namespace client_control_variates_test

@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+namespace client_curvature_bound_test {
+
 using namespace healthai;
 
 static_assert(AdditiveTask<CurvatureBound>);
@@ -13,3 +15,5 @@ TEST_CASE("bounds are pooled by rows") {
   CHECK(sum.scalars[0].value == 30);
   CHECK(sum.vectors.empty());
 }
+
+}  // namespace client_curvature_bound_test

@@ -9,6 +9,8 @@
 #include "healthai/transport/in_process.hpp"
 #include "wrapping.hpp"
 
+namespace client_ditto_test {
+
 using namespace healthai;
 
 namespace {
@@ -78,3 +80,5 @@ TEST_CASE("impossible settings, and clients that cannot be pulled, are refused")
   };
   CHECK_THROWS_WITH_AS(Ditto{Plain{}}, doctest::Contains("proximal mu, linear correction"), Error);
 }
+
+}  // namespace client_ditto_test

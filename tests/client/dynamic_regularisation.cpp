@@ -6,6 +6,8 @@
 #include "healthai/client/local_trainer.hpp"
 #include "wrapping.hpp"
 
+namespace client_dynamic_regularisation_test {
+
 using namespace healthai;
 using wrapping::train_at;
 
@@ -66,3 +68,5 @@ TEST_CASE("it honours dynamic regularisation around a client with a proximal ter
   };
   CHECK(DynamicRegularisation{Plain{}}.honours() == ObjectiveParts{.linear_correction = true});
 }
+
+}  // namespace client_dynamic_regularisation_test

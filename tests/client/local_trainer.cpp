@@ -9,6 +9,8 @@
 
 #include "../quadratic.hpp"
 
+namespace client_local_trainer_test {
+
 using namespace healthai;
 
 namespace {
@@ -38,6 +40,15 @@ struct RowRecorder {
     return 1;
   }
   [[nodiscard]] Metrics evaluate(const Parameters<double>&) const { return {}; }
+};
+
+/// Records what it was told of the next batch, too.
+struct PrefetchRecorder : RowRecorder {
+  std::shared_ptr<std::vector<std::vector<std::size_t>>> told =
+      std::make_shared<std::vector<std::vector<std::size_t>>>();
+  void prefetch(std::span<const std::size_t> next) const noexcept {
+    told->emplace_back(next.begin(), next.end());
+  }
 };
 
 static_assert(Client<LocalTrainer<Quadratic<double>>, double>);
@@ -115,6 +126,15 @@ TEST_CASE("an epoch sees every row once, in another order each time, the same on
   CHECK(first[0] != first[3]);
   CHECK(rows(1) == first);
   CHECK(rows(2) != first);
+}
+
+TEST_CASE("a model is told which rows come next, as far as that is drawn") {
+  PrefetchRecorder model;
+  LocalTrainer trainer(model, {.batch_size = 4, .local_epochs = 2});
+  static_cast<void>(trainer.train(request_at<double>({0.0}), {}));
+  const auto& seen = *model.seen;
+  REQUIRE(seen.size() == 6);
+  CHECK(*model.told == std::vector<std::vector<std::size_t>>{seen[1], seen[2], {}, seen[4], seen[5]});
 }
 
 TEST_CASE("full batches are not gathered") {
@@ -198,3 +218,5 @@ TEST_CASE("the loss before training is that of all rows at the global parameters
   objective.initial_loss = true;
   CHECK(trainer.train(request_at<double>({4.0}, objective), {}).initial_loss == 9.0);
 }
+
+}  // namespace client_local_trainer_test

@@ -12,6 +12,8 @@
 #include "healthai/transport/in_process.hpp"
 #include "wrapping.hpp"
 
+namespace client_personal_layers_test {
+
 using namespace healthai;
 
 namespace {
@@ -112,3 +114,5 @@ TEST_CASE("names must be given, and be the model's") {
                        doctest::Contains("tail"), Error);
   CHECK(*client.inner().calls == 0);
 }
+
+}  // namespace client_personal_layers_test

@@ -7,6 +7,8 @@
 #include "../quadratic.hpp"
 #include "healthai/client/local_trainer.hpp"
 
+namespace client_task_handlers_test {
+
 using namespace healthai;
 
 namespace {
@@ -117,3 +119,5 @@ TEST_CASE("state is saved and put back") {
   CHECK(error_of([&] { handlers.restore(std::span(after_one).first(after_one.size() - 1)); }) ==
         "archive_truncated");
 }
+
+}  // namespace client_task_handlers_test

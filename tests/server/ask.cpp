@@ -9,6 +9,8 @@
 #include "healthai/core/training.hpp"
 #include "healthai/transport/in_process.hpp"
 
+namespace server_ask_test {
+
 using namespace healthai;
 
 namespace {
@@ -54,3 +56,5 @@ TEST_CASE("weighted vectors are summed with their weights") {
   CHECK(sum.vectors[0].values.data()[0] == 3 * 2.0 + 1 * 5.0);
   CHECK(sum.weight == 4);
 }
+
+}  // namespace server_ask_test

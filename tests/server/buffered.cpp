@@ -29,6 +29,8 @@
 #include "healthai/strategy/scaffold.hpp"
 #include "healthai/transport/in_process.hpp"
 
+namespace server_buffered_test {
+
 using namespace healthai;
 using namespace std::chrono_literals;
 
@@ -785,3 +787,5 @@ TEST_CASE("a checkpoint holds whole aggregations; after a resumption everyone is
   CHECK(same_bits(run(9, true), through));
   std::remove(file.c_str());
 }
+
+}  // namespace server_buffered_test

@@ -20,25 +20,16 @@
 #include "healthai/strategy/fedavg.hpp"
 #include "healthai/strategy/fedprox.hpp"
 #include "healthai/transport/in_process.hpp"
+#include "test_folder.hpp"
+
+namespace server_checkpoint_test {
 
 using namespace healthai;
 using namespace std::chrono_literals;
 
 namespace {
 
-/// A folder of its own for each test, removed with what is in it.
-struct Folder {
-  Folder() {
-    char name[] = "/tmp/healthai_checkpoint_XXXXXX";
-    if (mkdtemp(name) == nullptr) throw std::runtime_error("no temporary folder");
-    path = name;
-  }
-  ~Folder() {
-    for (const char* file : {"/run.ckpt", "/result", "/broken.ckpt"}) std::remove((path + file).c_str());
-    rmdir(path.c_str());
-  }
-  std::string path;
-};
+using Folder = TestFolder;
 
 /// Remembers something of its own: a running mean of the global parameters, which pulls its update.
 struct Personal {
@@ -259,3 +250,5 @@ TEST_CASE("a program with a client that hangs for good still exits") {
   CHECK(WEXITSTATUS(status) == 0);
   CHECK(std::chrono::steady_clock::now() - began < 20s);
 }
+
+}  // namespace server_checkpoint_test

@@ -6,6 +6,8 @@
 #include "healthai/client/local_trainer.hpp"
 #include "healthai/transport/in_process.hpp"
 
+namespace server_federated_learning_rate_test {
+
 using namespace healthai;
 
 TEST_CASE("the learning rate is one over the pooled bound of curvature") {
@@ -21,3 +23,5 @@ TEST_CASE("without curvature there is nothing to derive it from") {
   CHECK_THROWS_WITH_AS(static_cast<void>(federated_learning_rate(flat)),
                        doctest::Contains("give a learning rate"), Error);
 }
+
+}  // namespace server_federated_learning_rate_test

@@ -3,10 +3,13 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
+#include <vector>
 
 #include "healthai/data/csv.hpp"
 #include "healthai/data/partition.hpp"
 #include "healthai/transport/in_process.hpp"
+
+namespace server_federated_scaling_test {
 
 using namespace healthai;
 
@@ -28,3 +31,20 @@ TEST_CASE("scaling over a transport is the scaling of the pooled table") {
   CHECK(scaling.sd[0] == doctest::Approx(std::sqrt(61.2)).epsilon(1e-14));
   CHECK(scaling.sd[1] == doctest::Approx(std::sqrt(2.0)).epsilon(1e-14));
 }
+
+TEST_CASE("everyone is told how to standardise, and the number of rows comes back") {
+  InProcess sites({.threads = 1});
+  std::vector<double> heard;
+  for (const char* id : {"north", "south"}) {
+    TaskHandlers handlers;
+    handlers.offer<Standardise>([&heard](const Request<StandardiseBroadcast>& request, std::stop_token) {
+      heard.push_back(request->scaling.mean.at(0));
+      return StandardiseReply{static_cast<double>(10 * heard.size())};
+    });
+    sites.add(id, handlers);
+  }
+  CHECK(standardise(sites, {{"age"}, {60}, {10}}) == 30);
+  CHECK(heard == std::vector<double>{60, 60});
+}
+
+}  // namespace server_federated_scaling_test

@@ -19,6 +19,8 @@
 #include "healthai/strategy/fedprox.hpp"
 #include "healthai/transport/in_process.hpp"
 
+namespace server_federation_test {
+
 using namespace healthai;
 using namespace std::chrono_literals;
 
@@ -460,3 +462,5 @@ TEST_CASE("in the reproducible mode the order of clients does not matter") {
   };
   CHECK(same_bits(run(false), run(true)));
 }
+
+}  // namespace server_federation_test

@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+namespace server_observer_test {
+
 using namespace healthai;
 
 namespace {
@@ -22,3 +24,5 @@ TEST_CASE("what an observer throws becomes a line") {
   detail::notify_round(throws, RoundReport{}, errors);
   CHECK(errors == std::vector<std::string>{"on_round: an exception that is not a std::exception"});
 }
+
+}  // namespace server_observer_test

@@ -8,6 +8,8 @@
 #include "healthai/strategy/fedavg.hpp"
 #include "healthai/transport/in_process.hpp"
 
+namespace server_options_test {
+
 using namespace healthai;
 
 TEST_CASE("what the coordinator says of local training reaches every client") {
@@ -35,3 +37,5 @@ TEST_CASE("a client that does not honour it refuses") {
   CHECK(outcome.history.at(0).failures.at(0).message.find("does not honour: learning rate") !=
         std::string::npos);
 }
+
+}  // namespace server_options_test

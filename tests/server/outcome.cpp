@@ -4,6 +4,8 @@
 
 #include "healthai/serialization/archive.hpp"
 
+namespace server_outcome_test {
+
 using namespace healthai;
 
 TEST_CASE("only a run that came to rest has converged") {
@@ -22,3 +24,5 @@ TEST_CASE("the best model keeps its parameters bit for bit") {
   CHECK(copy.value == -1.5);
   CHECK(copy.parameters.data()[0] == 0.1);
 }
+
+}  // namespace server_outcome_test

@@ -10,6 +10,8 @@
 
 #include "healthai/healthai.hpp"
 
+namespace server_pooled_equality_test {
+
 using namespace healthai;
 
 namespace {
@@ -107,3 +109,5 @@ TEST_CASE("Cox, stratified by site") {
     });
   }
 }
+
+}  // namespace server_pooled_equality_test

@@ -4,6 +4,8 @@
 
 #include <set>
 
+namespace server_round_report_test {
+
 using namespace healthai;
 
 TEST_CASE("every reason to stop has a name of its own") {
@@ -15,3 +17,5 @@ TEST_CASE("every reason to stop has a name of its own") {
   CHECK(names.size() == 5);
   CHECK_FALSE(names.contains("unknown"));
 }
+
+}  // namespace server_round_report_test

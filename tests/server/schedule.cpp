@@ -5,6 +5,8 @@
 #include <cmath>
 #include <limits>
 
+namespace server_schedule_test {
+
 using namespace healthai;
 
 TEST_CASE("the discount of a stale reply is that of the paper, and 1 for a fresh one") {
@@ -30,3 +32,5 @@ TEST_CASE("settings outside their range are refused") {
     CHECK_THROWS_AS(validate(Schedule{Buffered{.staleness_exponent = bad}}), Error);
   }
 }
+
+}  // namespace server_schedule_test

@@ -16,6 +16,8 @@
 #include "healthai/strategy/fedavg.hpp"
 #include "healthai/transport/in_process.hpp"
 
+namespace server_selection_test {
+
 using namespace healthai;
 
 namespace {
@@ -186,3 +188,5 @@ TEST_CASE("impossible settings are refused") {
   CHECK_THROWS_AS(validate(PowerOfChoice{.candidates = 2, .clients = 3}), Error);
   CHECK_THROWS_AS(validate(PowerOfChoice{.candidates = 2, .clients = 0}), Error);
 }
+
+}  // namespace server_selection_test

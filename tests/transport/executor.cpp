@@ -4,6 +4,8 @@
 
 #include <vector>
 
+namespace transport_executor_test {
+
 TEST_CASE("an executor is any callable that takes work") {
   std::vector<std::function<void()>> queue;
   const healthai::Executor executor = [&queue](std::function<void()> work) {
@@ -15,3 +17,5 @@ TEST_CASE("an executor is any callable that takes work") {
   queue.front()();
   CHECK(done == 1);
 }
+
+}  // namespace transport_executor_test

@@ -5,6 +5,8 @@
 #include <atomic>
 #include <memory>
 
+namespace transport_thread_pool_test {
+
 using healthai::detail::ThreadPool;
 
 TEST_CASE("all work is done, by as many threads as there are") {
@@ -35,3 +37,5 @@ TEST_CASE("a lost thread is replaced and left behind") {
   *release = true;
   std::this_thread::sleep_for(std::chrono::milliseconds(20));
 }
+
+}  // namespace transport_thread_pool_test

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "healthai/aggregation/concept.hpp"
+#include "healthai/aggregation/coordinate_slice.hpp"
 #include "healthai/aggregation/detail/apply_order_statistic.hpp"
 #include "healthai/aggregation/detail/collected_updates.hpp"
 #include "healthai/aggregation/detail/krum_selection.hpp"
@@ -49,7 +50,13 @@ struct Bulyan {
   /// \throws Error (`invalid_argument`) for fewer updates than 4 malicious + 3, (`layout_mismatch`)
   template <class Scalar>
   void aggregate(std::span<const Update<Scalar>> updates, Parameters<Scalar>& result) const {
-    detail::require_updates(name, updates, result);
+    aggregate(updates, result, CoordinateSlice::whole(result.size()));
+  }
+  /// The same for a slice of the coordinates: see SlicedAggregation.
+  template <class Scalar>
+  void aggregate(std::span<const Update<Scalar>> updates, Parameters<Scalar>& result,
+                 const CoordinateSlice& slice) const {
+    detail::require_updates(name, updates, result, slice);
     const std::size_t n = updates.size();
     if (n < 3 || malicious > (n - 3) / 4) {
       throw Error(error::invalid_argument,
@@ -60,7 +67,7 @@ struct Bulyan {
     }
     auto rows = detail::rows_of(updates);
     const std::size_t chosen = n - 2 * malicious;
-    detail::KrumSelection<Scalar> krum({rows, result.size(), threads}, malicious);
+    detail::KrumSelection<Scalar> krum({rows, slice, threads}, malicious);
     std::vector<std::size_t> selected;
     if (selection == Selection::multi_krum) {
       selected = krum.best(chosen);

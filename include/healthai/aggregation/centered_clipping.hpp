@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "healthai/aggregation/concept.hpp"
+#include "healthai/aggregation/coordinate_slice.hpp"
 #include "healthai/aggregation/detail/collected_updates.hpp"
 #include "healthai/aggregation/detail/combination.hpp"
 #include "healthai/aggregation/detail/distances.hpp"
@@ -62,13 +63,19 @@ struct CenteredClipping {
   /// \throws Error (`invalid_argument`) without updates, (`layout_mismatch`)
   template <class Scalar>
   void aggregate(std::span<const Update<Scalar>> updates, Parameters<Scalar>& result) const {
+    aggregate(updates, result, CoordinateSlice::whole(result.size()));
+  }
+  /// The same for a slice of the coordinates: see SlicedAggregation.
+  template <class Scalar>
+  void aggregate(std::span<const Update<Scalar>> updates, Parameters<Scalar>& result,
+                 const CoordinateSlice& slice) const {
     validate();
-    detail::require_updates(name, updates, result);
+    detail::require_updates(name, updates, result, slice);
     const std::size_t n = updates.size();
     auto rows = detail::rows_of(updates);
     const Parameters<Scalar> zero(result.layout());  // where it starts is one of the points
     rows.push_back(zero.data());
-    const detail::Distances<Scalar> distances(rows, result.size(), threads);
+    const detail::Distances<Scalar> distances(rows, slice, threads);
     std::vector<double> share(n + 1, 0.0);
     share[n] = 1;
     for (std::size_t step = 0; step < iterations; ++step) {

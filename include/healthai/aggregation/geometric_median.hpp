@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "healthai/aggregation/concept.hpp"
+#include "healthai/aggregation/coordinate_slice.hpp"
 #include "healthai/aggregation/detail/collected_updates.hpp"
 #include "healthai/aggregation/detail/combination.hpp"
 #include "healthai/aggregation/detail/distances.hpp"
@@ -60,10 +61,16 @@ struct GeometricMedian {
   /// \throws Error (`invalid_argument`) without updates or weight, (`layout_mismatch`)
   template <class Scalar>
   void aggregate(std::span<const Update<Scalar>> updates, Parameters<Scalar>& result) const {
+    aggregate(updates, result, CoordinateSlice::whole(result.size()));
+  }
+  /// The same for a slice of the coordinates: see SlicedAggregation.
+  template <class Scalar>
+  void aggregate(std::span<const Update<Scalar>> updates, Parameters<Scalar>& result,
+                 const CoordinateSlice& slice) const {
     validate();
-    detail::require_updates(name, updates, result);
+    detail::require_updates(name, updates, result, slice);
     const auto rows = detail::rows_of(updates);
-    const detail::Distances<Scalar> distances(rows, result.size(), threads);
+    const detail::Distances<Scalar> distances(rows, slice, threads);
     // An update so far away that its distance is beyond the range of double does not count from the beginning.
     const std::size_t central = distances.most_central();
     std::vector<double> weights;

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "healthai/aggregation/concept.hpp"
+#include "healthai/aggregation/coordinate_slice.hpp"
 #include "healthai/aggregation/detail/collected_updates.hpp"
 #include "healthai/aggregation/detail/krum_selection.hpp"
 #include "healthai/aggregation/detail/mean_of_selected.hpp"
@@ -50,6 +51,12 @@ struct MultiKrum {
   /// Which of `updates` are kept, in ascending order. \throws Error as `aggregate` does
   template <class Scalar>
   [[nodiscard]] std::vector<std::size_t> select(std::span<const Update<Scalar>> updates) const {
+    return select(updates, CoordinateSlice::whole(updates.empty() ? 0 : updates.front().values.size()));
+  }
+  /// The same on each machine that has a slice of the coordinates: see SlicedAggregation.
+  template <class Scalar>
+  [[nodiscard]] std::vector<std::size_t> select(std::span<const Update<Scalar>> updates,
+                                                const CoordinateSlice& slice) const {
     validate();
     if (updates.size() < 3 || malicious > updates.size() - 3 || keep > updates.size()) {
       throw Error(error::invalid_argument, "Krum: with " + std::to_string(malicious) +
@@ -59,16 +66,21 @@ struct MultiKrum {
                                                " updates, but there are " + std::to_string(updates.size()));
     }
     const auto rows = detail::rows_of(updates);
-    return detail::KrumSelection<Scalar>({rows, updates.front().values.size(), threads}, malicious)
-        .best(keep);
+    return detail::KrumSelection<Scalar>({rows, slice, threads}, malicious).best(keep);
   }
 
   /// The mean of the kept ones of `updates` into `result`, which has their layout and may be one of them.
   /// \throws Error (`invalid_argument`) for more malicious clients than can be or without any weight, (`layout_mismatch`)
   template <class Scalar>
   void aggregate(std::span<const Update<Scalar>> updates, Parameters<Scalar>& result) const {
-    detail::require_updates(name, updates, result);
-    detail::mean_of_selected(updates, std::span<const std::size_t>(select(updates)), result, threads);
+    aggregate(updates, result, CoordinateSlice::whole(result.size()));
+  }
+  /// The same for a slice of the coordinates: see SlicedAggregation.
+  template <class Scalar>
+  void aggregate(std::span<const Update<Scalar>> updates, Parameters<Scalar>& result,
+                 const CoordinateSlice& slice) const {
+    detail::require_updates(name, updates, result, slice);
+    detail::mean_of_selected(updates, std::span<const std::size_t>(select(updates, slice)), result, threads);
   }
 
   friend bool operator==(const MultiKrum&, const MultiKrum&) = default;
@@ -98,13 +110,25 @@ struct Krum {
   [[nodiscard]] std::size_t select(std::span<const Update<Scalar>> updates) const {
     return MultiKrum{malicious, 1, threads}.select(updates).front();
   }
+  /// The same on each machine that has a slice of the coordinates: see SlicedAggregation.
+  template <class Scalar>
+  [[nodiscard]] std::size_t select(std::span<const Update<Scalar>> updates,
+                                   const CoordinateSlice& slice) const {
+    return MultiKrum{malicious, 1, threads}.select(updates, slice).front();
+  }
 
   /// The chosen one of `updates` into `result`, which has their layout and may be one of them.
   /// \throws Error (`invalid_argument`) for more malicious clients than can be, (`layout_mismatch`)
   template <class Scalar>
   void aggregate(std::span<const Update<Scalar>> updates, Parameters<Scalar>& result) const {
-    detail::require_updates(name, updates, result);
-    result = updates[select(updates)].values;
+    aggregate(updates, result, CoordinateSlice::whole(result.size()));
+  }
+  /// The same for a slice of the coordinates: see SlicedAggregation.
+  template <class Scalar>
+  void aggregate(std::span<const Update<Scalar>> updates, Parameters<Scalar>& result,
+                 const CoordinateSlice& slice) const {
+    detail::require_updates(name, updates, result, slice);
+    result = updates[select(updates, slice)].values;
   }
 
   friend bool operator==(const Krum&, const Krum&) = default;

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "healthai/aggregation/concept.hpp"
+#include "healthai/aggregation/coordinate_slice.hpp"
 #include "healthai/aggregation/detail/apply_order_statistic.hpp"
 #include "healthai/aggregation/detail/collected_updates.hpp"
 
@@ -55,8 +56,14 @@ struct MeanOfClosest {
   /// \throws Error (`invalid_argument`) if there are fewer updates than `count`, (`layout_mismatch`)
   template <class Scalar>
   void aggregate(std::span<const Update<Scalar>> updates, Parameters<Scalar>& result) const {
+    aggregate(updates, result, CoordinateSlice::whole(result.size()));
+  }
+  /// The same for a slice of the coordinates: see SlicedAggregation.
+  template <class Scalar>
+  void aggregate(std::span<const Update<Scalar>> updates, Parameters<Scalar>& result,
+                 const CoordinateSlice& slice) const {
     validate();
-    detail::require_updates(name, updates, result);
+    detail::require_updates(name, updates, result, slice);
     if (updates.size() < count) {
       throw Error(error::invalid_argument, "MeanOfClosest: the mean of the " + std::to_string(count) +
                                                " closest needs as many updates, but there are " +

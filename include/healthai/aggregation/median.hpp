@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "healthai/aggregation/concept.hpp"
+#include "healthai/aggregation/coordinate_slice.hpp"
 #include "healthai/aggregation/detail/apply_order_statistic.hpp"
 #include "healthai/aggregation/detail/collected_updates.hpp"
 
@@ -38,7 +39,13 @@ struct Median {
   /// \throws Error (`invalid_argument`) without updates, (`layout_mismatch`)
   template <class Scalar>
   void aggregate(std::span<const Update<Scalar>> updates, Parameters<Scalar>& result) const {
-    detail::require_updates(name, updates, result);
+    aggregate(updates, result, CoordinateSlice::whole(result.size()));
+  }
+  /// The same for a slice of the coordinates: see SlicedAggregation.
+  template <class Scalar>
+  void aggregate(std::span<const Update<Scalar>> updates, Parameters<Scalar>& result,
+                 const CoordinateSlice& slice) const {
+    detail::require_updates(name, updates, result, slice);
     const auto rows = detail::rows_of(updates);
     detail::apply_order_statistic<Scalar>(detail::OrderStatistic::median(rows.size()), rows, result.data(),
                                           result.size(), threads);

@@ -18,7 +18,9 @@ namespace healthai {
 /// but not far. One update at a time, in the memory of one model.
 ///
 /// It bounds what m malicious clients of weight share s can do to s * bound; it does not remove it. Not additive: it needs
-/// to see each update (clients that shorten their own are another matter, and additive).
+/// to see each update (clients that shorten their own are another matter, and additive). For the same reason it has no `add_sum`: a
+/// sum that someone else has made cannot be shortened any more, and one long update in it would go in whole. But once
+/// updates are shortened it is a sum, so that machines of one coordinator that see some of the updates each can `merge` their states.
 struct NormBoundedMean {
   double bound = 1;  ///< > 0, in units of the parameters
 
@@ -48,6 +50,26 @@ struct NormBoundedMean {
     [[nodiscard]] Parameters<Scalar> finish() { return mean_.finish(); }
     [[nodiscard]] std::uint64_t count() const noexcept { return mean_.count(); }
     [[nodiscard]] const Layout& layout() const noexcept { return mean_.layout(); }
+
+    // See SumInPieces: among one's own machines, each of which sees whole updates and shortens them, the rest is a sum. There is
+    // no `add_sum` or `merge` for sums from elsewhere: whether their updates were shortened could not be seen.
+
+    [[nodiscard]] static constexpr std::size_t piece_bytes(std::size_t count) noexcept {
+      return WeightedMean::State<Scalar>::piece_bytes(count);
+    }
+    void write_piece(std::size_t begin, std::size_t count, std::byte* piece) const {
+      mean_.write_piece({}, begin, count, piece);
+    }
+    static void add_piece(std::byte* piece, const std::byte* other, std::size_t count) noexcept {
+      WeightedMean::State<Scalar>::add_piece(piece, other, count);
+    }
+    [[nodiscard]] Parameters<Scalar> begin_mean(std::span<const double> weights) {
+      return mean_.begin_mean(weights);
+    }
+    void finish_piece(std::size_t begin, std::size_t count, std::byte* piece,
+                      Parameters<Scalar>& mean) const {
+      mean_.finish_piece(begin, count, piece, mean);
+    }
 
    private:
     double bound_;

@@ -6,6 +6,7 @@
 #include <limits>
 #include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -43,6 +44,8 @@ namespace healthai {
 /// Products are formed with an unbounded exponent, so that w·u beyond the range of double, or far below it, is no matter as
 /// long as the mean fits. At most 2^31 updates. Memory: 28 bytes a parameter.
 struct ReproducibleMean {
+  static constexpr std::string_view name = "ReproducibleMean";
+
   /// The windows of one round. Thread safety: none; one thread at a time.
   template <class Scalar>
   class State {
@@ -113,22 +116,41 @@ struct ReproducibleMean {
     /// \throws Error (`invalid_argument`) without updates or when all weights are zero, (`overflow`) if the mean does not fit
     /// in Scalar (which a mean of finite updates always does; sums from elsewhere may not).
     [[nodiscard]] Parameters<Scalar> finish() {
-      const detail::WideNumber total = weight_.value();
-      detail::require_mean_exists(count_, total.fraction);
-      auto mean = spare_.layout() == layout_ ? std::move(spare_) : Parameters<Scalar>::uninitialised(layout_);
-      constexpr double largest = (std::numeric_limits<Scalar>::max)();
-      for (std::size_t i = 0; i < mean.size(); ++i) {
-        const double value =
-            detail::divide(detail::wide_number(high_[i], middle_[i], low_[i], anchor_[i]), total);
-        // A few roundings too many at the end of the range are not an overflow.
-        const double magnitude = value < 0 ? -value : value;
-        if (magnitude > largest * (1 + 0x1p-50)) {
-          detail::mean_overflow(layout_, i,
-                                "the weighted sums and weights that were added do not belong together");
-        }
-        mean.data()[i] = static_cast<Scalar>(std::clamp(value, -largest, largest));
-      }
+      detail::require_mean_exists(count_, weight_.value().fraction);
+      Parameters<Scalar> mean = take_result();
+      divide(arrays(), 0, mean.size(), mean);
       return mean;
+    }
+
+    // Piece by piece, for machines that each have some of the updates (see SumInPieces). A piece is the windows of its
+    // coordinates, so that the result has the same bits however the updates are spread.
+
+    [[nodiscard]] static constexpr std::size_t piece_bytes(std::size_t count) noexcept {
+      return count * (3 * sizeof(std::int64_t) + sizeof(std::int32_t));
+    }
+    void write_piece(std::size_t begin, std::size_t count, std::byte* piece) {
+      const auto from = arrays().from(begin);
+      const auto to = windows_in(piece, count);
+      clear_if_stale(begin, count);
+      std::copy_n(from.high, count, to.high);
+      std::copy_n(from.middle, count, to.middle);
+      std::copy_n(from.low, count, to.low);
+      std::copy_n(from.anchor, count, to.anchor);
+    }
+    static void add_piece(std::byte* piece, std::byte* other, std::size_t count) noexcept {
+      detail::reproducible_merge(windows_in(piece, count), windows_in(other, count), count);
+    }
+    [[nodiscard]] Parameters<Scalar> begin_mean(std::span<const double> weights) {
+      count_ = 0;
+      require_room(weights.size());
+      weight_ = {};
+      for (const double weight : weights) weight_.add(weight);
+      detail::require_mean_exists(count_, weight_.value().fraction);
+      return take_result();
+    }
+    void finish_piece(std::size_t begin, std::size_t count, std::byte* piece,
+                      Parameters<Scalar>& mean) const {
+      divide(windows_in(piece, count), begin, count, mean);
     }
 
     /// Σ w so far, rounded to double; infinite if it does not fit.
@@ -166,6 +188,32 @@ struct ReproducibleMean {
     [[nodiscard]] detail::DigitArrays arrays() noexcept {
       return {high_.data(), middle_.data(), low_.data(), anchor_.data()};
     }
+    [[nodiscard]] Parameters<Scalar> take_result() {
+      return spare_.layout() == layout_ ? std::move(spare_) : Parameters<Scalar>::uninitialised(layout_);
+    }
+    [[nodiscard]] static detail::DigitArrays windows_in(std::byte* piece, std::size_t count) noexcept {
+      auto* const digits = reinterpret_cast<std::int64_t*>(piece);
+      return {digits, digits + count, digits + 2 * count,
+              reinterpret_cast<std::int32_t*>(digits + 3 * count)};
+    }
+    /// mean[begin + i] from `windows`[i], for i < count.
+    void divide(const detail::DigitArrays& windows, std::size_t begin, std::size_t count,
+                Parameters<Scalar>& mean) const {
+      const detail::WideNumber total = weight_.value();
+      constexpr double largest = (std::numeric_limits<Scalar>::max)();
+      for (std::size_t i = 0; i < count; ++i) {
+        const double value = detail::divide(
+            detail::wide_number(windows.high[i], windows.middle[i], windows.low[i], windows.anchor[i]),
+            total);
+        // A few roundings too many at the end of the range are not an overflow.
+        const double magnitude = value < 0 ? -value : value;
+        if (magnitude > largest * (1 + 0x1p-50)) {
+          detail::mean_overflow(layout_, begin + i,
+                                "the weighted sums and weights that were added do not belong together");
+        }
+        mean.data()[begin + i] = static_cast<Scalar>(std::clamp(value, -largest, largest));
+      }
+    }
     template <class Number>
     void add_terms(const detail::Terms<Number>& terms, const detail::SplitWeight* weights) {
       constexpr std::size_t block = 1024;  // their windows, 28 KiB, stay in the first-level cache
@@ -198,9 +246,12 @@ struct ReproducibleMean {
       const std::int64_t bound = possible ? static_cast<std::int64_t>(count_ * 0xffffffffU) : 0;
       const auto check = [&](std::int64_t digit) { possible &= digit >= -bound && digit <= bound; };
       const auto check_anchor = [&](std::int32_t anchor) {
-        possible &= anchor >= 0 && anchor <= detail::max_anchor;
+        possible &= anchor >= 0 && anchor <= (count_ == 0 ? 0 : detail::max_anchor);
       };
-      for (const std::int64_t digit : {weight_.high, weight_.middle, weight_.low}) check(digit);
+      for (const std::int64_t digit : {weight_.high, weight_.middle, weight_.low}) {
+        check(digit);
+        possible &= digit >= 0;
+      }
       check_anchor(weight_.anchor);
       for (const auto* digits : {&high_, &middle_, &low_}) {
         for (const std::int64_t digit : *digits) check(digit);

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "healthai/aggregation/concept.hpp"
+#include "healthai/aggregation/coordinate_slice.hpp"
 #include "healthai/aggregation/detail/apply_order_statistic.hpp"
 #include "healthai/aggregation/detail/collected_updates.hpp"
 #include "healthai/core/number_text.hpp"
@@ -53,8 +54,14 @@ struct TrimmedMean {
   /// \throws Error (`invalid_argument`) without updates, for a bad `trim` or one that leaves none, (`layout_mismatch`)
   template <class Scalar>
   void aggregate(std::span<const Update<Scalar>> updates, Parameters<Scalar>& result) const {
+    aggregate(updates, result, CoordinateSlice::whole(result.size()));
+  }
+  /// The same for a slice of the coordinates: see SlicedAggregation.
+  template <class Scalar>
+  void aggregate(std::span<const Update<Scalar>> updates, Parameters<Scalar>& result,
+                 const CoordinateSlice& slice) const {
     validate();
-    detail::require_updates(name, updates, result);
+    detail::require_updates(name, updates, result, slice);
     const auto rows = detail::rows_of(updates);
     const std::size_t cut = cut_of(rows.size());
     if (2 * cut >= rows.size()) {

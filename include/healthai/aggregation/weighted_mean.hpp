@@ -133,6 +133,40 @@ struct WeightedMean {
       return mean;
     }
 
+    // Piece by piece, for machines that each have some of the updates (see SumInPieces). A piece is one double a coordinate.
+
+    [[nodiscard]] static constexpr std::size_t piece_bytes(std::size_t count) noexcept {
+      return count * sizeof(double);
+    }
+    void write_piece(std::span<const Update<Scalar>> last, std::size_t begin, std::size_t count,
+                     std::byte* piece) const {
+      auto* const sums = reinterpret_cast<double*>(piece);
+      if (count_ > 0) std::copy_n(sum_.data() + begin, count, sums);
+      if (count_ == 0 && last.empty()) std::fill_n(sums, count, 0.0);
+      if (last.empty()) return;
+      const detail::TermList<Scalar> list(last);
+      detail::weighted_sum_kernels<Scalar>().add(sums, list.terms(), begin, count, count_ == 0);
+    }
+    static void add_piece(std::byte* piece, const std::byte* other, std::size_t count) noexcept {
+      auto* const sums = reinterpret_cast<double*>(piece);
+      const auto* const more = reinterpret_cast<const double*>(other);
+      for (std::size_t i = 0; i < count; ++i) sums[i] += more[i];
+    }
+    [[nodiscard]] Parameters<Scalar> begin_mean(std::span<const double> weights) {
+      weight_ = 0;
+      for (const double weight : weights) weight_ += weight;
+      detail::require_mean_exists(weights.size(), weight_);
+      return take_result();
+    }
+    void finish_piece(std::size_t begin, std::size_t count, std::byte* piece,
+                      Parameters<Scalar>& mean) const {
+      auto* const sums = reinterpret_cast<double*>(piece);
+      if (!detail::weighted_sum_kernels<Scalar>().finish(mean.data() + begin, weight_, sums, {}, begin, count,
+                                                         false)) {
+        fail(mean, begin);
+      }
+    }
+
     /// Σ w·u so far, one double a parameter; zeros before the first update. Valid until the next change of the state.
     [[nodiscard]] std::span<const double> weighted_sum() {
       if (count_ == 0) std::fill_n(sums(), layout_.size(), 0.0);
@@ -145,7 +179,7 @@ struct WeightedMean {
     [[nodiscard]] const Layout& layout() const noexcept { return layout_; }
 
     /// A partial mean travels whole, so that nothing is rounded in between.
-    /// \throws Error (`archive_corrupt`) on reading sums that are not finite or a negative weight
+    /// \throws Error (`archive_corrupt`) on reading sums that are not finite, a negative weight, or one of no updates
     template <class Archive>
     void serialize(Archive& archive, unsigned /*version*/) {
       if constexpr (Archive::is_loading::value) {
@@ -167,6 +201,9 @@ struct WeightedMean {
               error::archive_corrupt,
               "a partial weighted mean holds a sum that is not finite or a negative weight; its sender "
               "has to check updates before adding them");
+        }
+        if (count_ == 0 && weight_ > 0) {
+          throw Error(error::archive_corrupt, "a partial weighted mean of no updates holds a weight");
         }
       }
     }

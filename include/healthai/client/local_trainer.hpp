@@ -88,6 +88,7 @@ class LocalTrainer {
     Parameters<Scalar> local = global;
     // Scratch of the thread, not of the client: of thousands that are simulated on a few threads each would keep its own.
     thread_local Parameters<Scalar> gradient;
+    thread_local std::vector<std::size_t> order;
     if (!(gradient.layout() == global.layout())) gradient = Parameters<Scalar>(global.layout());
     Parameters<Scalar> velocity;
     if (training_.momentum != 0) velocity = Parameters<Scalar>(global.layout());
@@ -102,8 +103,15 @@ class LocalTrainer {
         reply.partial = true;
         break;
       }
-      const std::span<const std::size_t> chosen =
-          next_batch(reply.local_steps % steps_per_epoch, batch, stream);
+      std::span<const std::size_t> chosen;  // none means all
+      if (batch < rows) {
+        const std::size_t index = static_cast<std::size_t>(reply.local_steps % steps_per_epoch);
+        if (index == 0) draw_order(order, rows, stream);
+        chosen = batch_of(order, index, batch);
+        if constexpr (PrefetchesRows<M>) {
+          if (reply.local_steps + 1 < steps) model_.prefetch(batch_of(order, index + 1, batch));
+        }
+      }
       const auto count = static_cast<double>(chosen.empty() ? rows : chosen.size());
       loss_sum += count * static_cast<double>(model_.loss(local, chosen, gradient));
       loss_rows += count;
@@ -134,17 +142,16 @@ class LocalTrainer {
   }
 
  private:
-  /// The rows of batch number `index` of an epoch; empty (all rows) without batches.
-  std::span<const std::size_t> next_batch(std::uint64_t index, std::size_t batch, Stream& stream) {
-    const std::size_t rows = model_.num_examples();
-    if (batch == rows) return {};
-    if (index == 0) {
-      order_.resize(rows);
-      std::iota(order_.begin(), order_.end(), std::size_t{0});
-      shuffle(std::span<std::size_t>(order_), stream);
-    }
-    const std::size_t begin = static_cast<std::size_t>(index) * batch;
-    return std::span<const std::size_t>(order_).subspan(begin, (std::min)(batch, rows - begin));
+  static void draw_order(std::vector<std::size_t>& order, std::size_t rows, Stream& stream) {
+    order.resize(rows);
+    std::iota(order.begin(), order.end(), std::size_t{0});
+    shuffle(std::span<std::size_t>(order), stream);
+  }
+  /// The rows of batch number `index` of an epoch; none after the last.
+  static std::span<const std::size_t> batch_of(std::span<const std::size_t> order, std::size_t index,
+                                               std::size_t batch) {
+    const std::size_t begin = (std::min)(index * batch, order.size());
+    return order.subspan(begin, (std::min)(batch, order.size() - begin));
   }
 
   void step(Parameters<Scalar>& local, const Parameters<Scalar>& global,
@@ -167,7 +174,6 @@ class LocalTrainer {
 
   M model_;
   LocalTraining training_;
-  std::vector<std::size_t> order_;
 };
 
 }  // namespace healthai

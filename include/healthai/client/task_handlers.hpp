@@ -30,6 +30,13 @@ concept HasState = requires(C& client, ArchiveArchetype& archive) {
   client.serialize(archive, 0U);
 };
 
+/// Names of tasks for a message: "train.f64, evaluate.f64".
+[[nodiscard]] inline std::string task_list(const std::vector<std::string>& names) {
+  std::string text;
+  for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
+  return text.empty() ? "nothing" : text;
+}
+
 /// The address of a variable of its own for every type: identity of a type without RTTI.
 template <class T>
 inline constexpr char type_tag = 0;
@@ -104,11 +111,11 @@ class TaskHandlers {
                                          std::stop_token stop) const {
     AnyHandler* handler = find<T>();
     if (handler == nullptr) {
-      std::string offered;
-      for (const Offer& offer : offers_) offered += (offered.empty() ? "" : ", ") + std::string(offer.name);
+      std::vector<std::string> offered;
+      for (const Offer& offer : offers_) offered.emplace_back(offer.name);
       throw Error(error::unsupported_task, "client " + request.client.str() + " does not offer the task " +
                                                std::string(T::name) +
-                                               "; it offers: " + (offered.empty() ? "nothing" : offered));
+                                               "; it offers: " + detail::task_list(offered));
     }
     typename T::Reply reply;
     handler->call(&request, &reply, std::move(stop));

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <memory>
@@ -63,30 +64,36 @@ template <class Total, class Scalar>
 
 }  // namespace detail
 
-/// Asks every client of a transport to do an additive task once, and sums the answers in the order in which the transport
-/// delivers them. A client that fails, or answers what cannot be summed, is a Failure in the result.
+/// Asks every client of a transport to do an additive task once, and sums the answers in the order of the clients' ids: the same
+/// bits whatever the order of arrival. (So all answers are held until the last has come.) A client that fails, or
+/// answers what cannot be summed, is a Failure in the result.
 template <AdditiveTask T, Transport<T> TransportType>
 [[nodiscard]] SummedAnswer ask(TransportType& transport, typename T::Broadcast broadcast,
                                std::optional<std::chrono::milliseconds> deadline = {}) {
   SummedAnswer answer;
   const std::vector<ClientId> clients = transport.clients();
+  std::vector<std::pair<ClientId, Summand<typename T::Scalar>>> parts;
   auto failures = detail::gather<T>(
       transport, clients, std::make_shared<const typename T::Broadcast>(std::move(broadcast)), {deadline, {}},
       std::stop_token{}, [&](const ClientId& client, typename T::Reply reply) -> std::optional<Failure> {
         try {
-          const auto wrong =
-              detail::add_summand(answer.total, T::summand(std::move(reply)), answer.contributors.empty());
-          if (wrong) {
-            return Failure{client, std::string(error::invalid_reply.name()),
-                           "client " + client.str() + " sent " + *wrong};
-          }
+          parts.emplace_back(client, T::summand(std::move(reply)));
         } catch (const Error& e) {
           return Failure{client, std::string(e.id().name()), "client " + client.str() + ": " + e.what()};
         }
-        answer.contributors.push_back(client);
         return std::nullopt;
       });
   answer.failures = std::move(failures).value();
+  std::ranges::sort(parts, {}, &decltype(parts)::value_type::first);
+  for (const auto& [client, part] : parts) {
+    if (const auto wrong = detail::add_summand(answer.total, part, answer.contributors.empty())) {
+      answer.failures.push_back(
+          {client, std::string(error::invalid_reply.name()), "client " + client.str() + " sent " + *wrong});
+    } else {
+      answer.contributors.push_back(client);
+    }
+  }
+  std::ranges::sort(answer.failures, {}, &Failure::client);
   return answer;
 }
 

@@ -40,6 +40,7 @@ struct Checkpoint {
   std::uint64_t seed = 0;
   std::uint64_t run = 0;
   std::uint64_t completed_rounds = 0;
+  std::uint32_t attempt = 0;  ///< how often the round after those was begun and called off
   Parameters<Scalar> parameters{};
   typename StrategyType::template State<Scalar> state{};
   std::optional<double> last_update_norm{};  ///< of the last round that changed the parameters
@@ -50,7 +51,7 @@ struct Checkpoint {
   ClientLosses client_losses{};  ///< of the clients' latest replies; kept for PowerOfChoice only
 
   template <class Archive>
-  void serialize(Archive& archive, unsigned /*version*/) {
+  void serialize(Archive& archive, unsigned version) {
     const std::string expected_scalar = scalar;
     archive& strategy& scalar& seed& run;
     if constexpr (Archive::is_loading::value) {  // before what follows is read as something that it is not
@@ -65,6 +66,7 @@ struct Checkpoint {
     }
     archive& completed_rounds& parameters& state& last_update_norm& best& evaluations_without_improvement&
         evaluation_cohort& client_states& client_losses;
+    if (version >= 1) archive& attempt;
   }
 
   static constexpr std::string_view file_kind = "CKPT";
@@ -92,3 +94,10 @@ struct Checkpoint {
 };
 
 }  // namespace healthai
+
+/// \cond
+template <class Scalar, class StrategyType>
+struct boost::serialization::version<healthai::Checkpoint<Scalar, StrategyType>> {
+  static constexpr int value = 1;
+};
+/// \endcond

@@ -6,6 +6,7 @@
 
 #include "healthai/data/column_moments.hpp"
 #include "healthai/data/scaling.hpp"
+#include "healthai/data/standardise.hpp"
 #include "healthai/server/ask.hpp"
 
 namespace healthai {
@@ -21,6 +22,13 @@ template <Transport<ColumnMoments> TransportType>
   const ColumnMomentsBroadcast about_means = recentred(about_zero, rough);
   return Scaling::from_moments(about_means,
                                ColumnMoments::total(ask_everyone<ColumnMoments>(transport, about_means)));
+}
+
+/// Tells every client to standardise with `scaling` from now on.
+/// \return how many rows there are altogether. \throws Error (`below_quorum`, `no_clients`) as `ask_everyone`.
+template <Transport<Standardise> TransportType>
+double standardise(TransportType& transport, const Scaling& scaling) {
+  return ask_everyone<Standardise>(transport, Standardise::request(scaling)).weight;
 }
 
 }  // namespace healthai

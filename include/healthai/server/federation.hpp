@@ -16,21 +16,24 @@
 
 #include "healthai/aggregation/concept.hpp"
 #include "healthai/core/error.hpp"
+#include "healthai/core/norm.hpp"
 #include "healthai/core/partial_aggregate.hpp"
 #include "healthai/core/random.hpp"
 #include "healthai/core/training.hpp"
 #include "healthai/server/checkpoint.hpp"
-#include "healthai/server/detail/check_reply.hpp"
 #include "healthai/server/detail/decompressed.hpp"
 #include "healthai/server/detail/evaluate_cohort.hpp"
 #include "healthai/server/detail/fill_buffer.hpp"
 #include "healthai/server/detail/fold.hpp"
+#include "healthai/server/detail/folds_replies.hpp"
 #include "healthai/server/detail/gather.hpp"
 #include "healthai/server/detail/in_flight.hpp"
 #include "healthai/server/detail/keep_best.hpp"
+#include "healthai/server/detail/lent_parameters.hpp"
 #include "healthai/server/detail/require_fitting.hpp"
 #include "healthai/server/detail/strategy_step.hpp"
 #include "healthai/server/detail/summed_round.hpp"
+#include "healthai/server/detail/take_reply.hpp"
 #include "healthai/server/observer.hpp"
 #include "healthai/server/options.hpp"
 #include "healthai/server/outcome.hpp"
@@ -140,7 +143,7 @@ class Federation {
   }
 
   /// One round, which under `Buffered` is one aggregation: clients who still train when it ends go on. When `stop` is requested
-  /// meanwhile, the round is abandoned and leaves no trace but the report's `error`.
+  /// meanwhile, the round is abandoned and leaves no trace but the report's `error` and the next RoundId's `attempt`.
   /// \throws Error (`not_started`); (`file`) when the checkpoint cannot be written.
   RoundReport step(std::stop_token stop = {}) {
     if (!started_) throw Error(error::not_started, "Federation::step: call start(initial) first");
@@ -155,10 +158,18 @@ class Federation {
         buffered != nullptr ? train(*buffered, report, previous, stop) : train(report, previous, stop);
     if (trained && evaluate(report, stop)) {
       current_.completed_rounds = report.round;
+      current_.attempt = 0;
       if (!options_.checkpoint.empty() && report.round % options_.checkpoint_every == 0) write_checkpoint();
     } else {
       undo(report, previous);
       report.error = "stopped by the caller";
+      // Clients that were told that nobody waits any more shall not take the next request for the one they gave up.
+      ++current_.attempt;
+      if (!options_.checkpoint.empty()) write_checkpoint();
+    }
+    if (detail::saves_memory<Scalar>(current_.parameters.layout())) {
+      next_ = {};
+      spare_.clear();
     }
     const Traffic after = transport_->traffic();
     report.bytes_down = after.sent - before.sent;
@@ -277,30 +288,40 @@ class Federation {
                                      std::span<const ClientLosses::value_type>(current_.client_losses));
     if (report.selected.empty()) return nobody(report);
     if constexpr (shows_replies) {
-      const bool notes_losses = std::holds_alternative<PowerOfChoice>(options_.selection);
-      ClientLosses losses;
       Fold fold(strategy_, current_.parameters.layout(), std::move(spare_));
-      auto failures = detail::gather<Train<Scalar>>(
-          *transport_, report.selected, broadcast(report.round), patience(), stop,
-          [&](const ClientId& client, TrainReply<Scalar> reply) {
-            const auto loss = notes_losses ? reply.metrics.find("loss") : std::nullopt;
-            std::optional<Failure> wrong = take(fold, client, std::move(reply), 1);
-            if (!wrong && loss) losses.emplace_back(client, *loss);
-            return wrong;
-          });
+      std::optional<std::vector<Failure>> failures;
+      {
+        detail::LentParameters lent(current_.parameters, broadcast_without_parameters(report.round));
+        if constexpr (detail::FoldsReplies<TransportType, Fold>) {
+          failures =
+              transport_->fold(fold, report.selected, lent.broadcast(), patience(), stop, decompressed_);
+        } else {
+          failures =
+              detail::gather<Train<Scalar>>(*transport_, report.selected, lent.broadcast(), patience(), stop,
+                                            [&](const ClientId& client, TrainReply<Scalar> reply) {
+                                              return take(fold, lent.layout(), client, std::move(reply), 1);
+                                            });
+        }
+      }
       if (!failures) return false;
-      for (const auto& [client, loss] : losses) note_loss(current_.client_losses, client, loss);
+      if (std::holds_alternative<PowerOfChoice>(options_.selection)) {
+        fold.each_reply([this](const detail::FoldedReply& reply) {
+          if (const auto loss = reply.metrics.find("loss"))
+            note_loss(current_.client_losses, reply.client, *loss);
+        });
+      }
       report.failures = std::move(*failures);
       apply(report, previous, fold);
     } else {
-      PartialAggregate<Aggregator, Scalar> aggregate = transport_->template sum<Train<Scalar>>(
-          strategy_.aggregator, report.selected, broadcast(report.round),
-          options_.deadline ? Clock::now() + *options_.deadline : Deadline::max());
-      report.failures = std::move(aggregate.failures);
-      report.participants = std::move(aggregate.contributors);
-      report.metrics = metrics_of(aggregate.scalars);
-      report.num_examples = aggregate.weight;
-      apply(report, previous, [&aggregate] { return detail::summed_round<StrategyType>(aggregate); });
+      auto aggregate =
+          detail::sum_over<Train<Scalar>>(*transport_, strategy_.aggregator, report.selected,
+                                          broadcast(report.round), options_.deadline, sum_rules(stop));
+      if (!aggregate) return false;
+      report.failures = std::move(aggregate->failures);
+      report.participants = std::move(aggregate->contributors);
+      report.metrics = metrics_of(aggregate->scalars);
+      report.num_examples = aggregate->weight;
+      apply(report, previous, [&aggregate] { return detail::summed_round<StrategyType>(*aggregate); });
     }
     return true;
   }
@@ -313,7 +334,7 @@ class Federation {
           buffered, *transport_, in_flight_, options_.seed, patience(), stop, report,
           [&] { return broadcast(report.round); },
           [&](const ClientId& client, TrainReply<Scalar> reply, double discount) {
-            return take(fold, client, std::move(reply), discount);
+            return take(fold, current_.parameters.layout(), client, std::move(reply), discount);
           });
       if (!finished) return false;
       if (report.selected.empty()) return nobody(report);
@@ -339,25 +360,33 @@ class Federation {
   }
 
   /// Checks a reply and folds it in. \return what is wrong with it, if anything
-  std::optional<Failure> take(Fold& fold, const ClientId& client, TrainReply<Scalar>&& reply,
-                              double discount) {
-    const Layout& layout = current_.parameters.layout();
-    auto wrong = detail::decompressed(client, reply, layout, decompressed_);
-    if (!wrong) {
-      wrong = detail::check_reply(client, reply, layout, StrategyType::accepts_partial_work,
-                                  extra_vectors_of<StrategyType>());
-    }
-    if (!wrong) wrong = fold.add(client, std::move(reply), discount);
-    return wrong;
+  std::optional<Failure> take(Fold& fold, const Layout& layout, const ClientId& client,
+                              TrainReply<Scalar>&& reply, double discount) {
+    return detail::take_reply(fold, layout, client, std::move(reply), discount, decompressed_);
   }
 
+  [[nodiscard]] TrainBroadcast<Scalar> broadcast_without_parameters(std::uint64_t round) const {
+    return {{current_.run, round, current_.attempt}, current_.seed, {}, objective(round)};
+  }
   [[nodiscard]] std::shared_ptr<const TrainBroadcast<Scalar>> broadcast(std::uint64_t round) const {
-    return std::make_shared<const TrainBroadcast<Scalar>>(TrainBroadcast<Scalar>{
-        {current_.run, round, 0}, current_.seed, current_.parameters, objective(round)});
+    auto result = std::make_shared<TrainBroadcast<Scalar>>(broadcast_without_parameters(round));
+    result->parameters = current_.parameters;
+    return result;
   }
   [[nodiscard]] detail::Patience patience() const {
     return {options_.deadline,
             StrategyType::accepts_partial_work ? options_.grace : std::chrono::milliseconds{0}};
+  }
+  /// The same for a transport that sums, with what it has to look at in replies.
+  [[nodiscard]] SumRules sum_rules(const std::stop_token& stop) const {
+    SumRules rules;
+    rules.accepts_partial_work = StrategyType::accepts_partial_work;
+    rules.grace = patience().grace;
+    rules.extra_vectors.emplace();
+    for (const ExtraVector& vector : extra_vectors_of<StrategyType>())
+      rules.extra_vectors->push_back({std::string(vector.name), vector.weighted});
+    rules.stop = stop;
+    return rules;
   }
 
   [[nodiscard]] LocalObjective<Scalar> objective(std::uint64_t round) const {
@@ -391,7 +420,7 @@ class Federation {
       round.population = transport_->clients().size();
       next_ = current_.parameters;
       State state = detail::strategy_step(strategy_, current_.state, next_, std::as_const(round));
-      report.update_norm = (next_.flat() - current_.parameters.flat()).template cast<double>().stableNorm();
+      report.update_norm = distance(next_, current_.parameters);
       std::swap(current_.parameters, next_);
       spare_ = std::move(round.extra);
       spare_.insert(spare_.begin(), std::move(round.update));
@@ -415,7 +444,7 @@ class Federation {
       result = detail::evaluate_cohort<Scalar>(
           *transport_, strategy_.aggregator, current_.evaluation_cohort,
           std::make_shared<const EvaluateBroadcast<Scalar>>(
-              EvaluateBroadcast<Scalar>{{current_.run, report.round, 0}, current_.parameters}),
+              EvaluateBroadcast<Scalar>{{current_.run, report.round, current_.attempt}, current_.parameters}),
           options_.deadline, stop);
       if (!result) return false;
     }
@@ -441,7 +470,7 @@ class Federation {
   std::function<Metrics(const Parameters<Scalar>&)> central_;
   Checkpoint<Scalar, StrategyType> current_{};
   Parameters<Scalar>
-      next_{};  // memory kept between rounds: of a large model, fresh memory costs more than arithmetic
+      next_{};  // memory kept between rounds, where it is not too much: to get it afresh costs more than arithmetic
   std::vector<Parameters<Scalar>> spare_{};
   detail::DecompressedBytes decompressed_{};  // of this round
   InFlight in_flight_;                        // under Buffered

@@ -7,12 +7,15 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <stop_token>
+#include <utility>
 #include <variant>
 #include <vector>
 
 #include "healthai/core/client_id.hpp"
 #include "healthai/core/failure.hpp"
 #include "healthai/core/partial_aggregate.hpp"
+#include "healthai/core/summand.hpp"
 #include "healthai/core/task.hpp"
 
 namespace healthai {
@@ -84,6 +87,20 @@ struct AnyAdditiveAggregator {
 };
 }  // namespace detail
 
+/// What a sum has to heed beside its deadline.
+struct SumRules {
+  /// Whether a training reply of a client that stopped early may be summed.
+  bool accepts_partial_work = false;
+  /// After the deadline, for clients that hand in what they have.
+  std::chrono::milliseconds grace{0};
+  /// The vectors that each training reply brings beside the update, in order. Not set: those of the first reply.
+  std::optional<std::vector<WantedVector>> extra_vectors{};
+  /// Once requested, the sum is abandoned: the transport answers as soon as it can, and nobody looks at the answer.
+  std::stop_token stop{};
+  /// Once requested, the deadline has come.
+  std::stop_token hand_in{};
+};
+
 /// Reaches clients and sums their Summands on the way: a relay, MPI, secure aggregation. It need not be able to show a single
 /// reply (then it is no Transport), so only additive tasks and additive aggregators can go over it.
 ///
@@ -92,6 +109,8 @@ struct AnyAdditiveAggregator {
 ///   time, with a Failure for everyone else. States come from `aggregator` (`begin`, then `add`, `merge` or `add_sum`).
 ///   Checks that a Federation makes of a visible reply (layout, finite numbers) are the transport's or the
 ///   clients' duty here.
+/// - Optional: `sum<T>(aggregator, ids, broadcast, deadline, rules)`, which is then called in its place (see SumRules). Without it
+///   a round cannot be stopped before its deadline, and clients have no time of grace after it.
 template <class C, class T>
 concept SummingTransport = AdditiveTask<T> &&
     requires(C& transport, const detail::AnyAdditiveAggregator& aggregator, std::span<const ClientId> ids,
@@ -102,5 +121,26 @@ concept SummingTransport = AdditiveTask<T> &&
     transport.template sum<T>(aggregator, ids, broadcast, deadline)
     } -> std::same_as<PartialAggregate<detail::AnyAdditiveAggregator, typename T::Scalar>>;
 };
+
+namespace detail {
+
+/// Sums over a SummingTransport, with the rules if it heeds any. \return nothing once `rules.stop` has been requested
+template <AdditiveTask T, class TransportType, class Aggregator>
+[[nodiscard]] std::optional<PartialAggregate<Aggregator, typename T::Scalar>> sum_over(
+    TransportType& transport, const Aggregator& aggregator, std::span<const ClientId> ids,
+    std::shared_ptr<const typename T::Broadcast> broadcast,
+    const std::optional<std::chrono::milliseconds>& patience, const SumRules& rules) {
+  const Deadline deadline = patience ? Clock::now() + *patience : Deadline::max();
+  std::optional<PartialAggregate<Aggregator, typename T::Scalar>> sum;
+  if constexpr (requires { transport.template sum<T>(aggregator, ids, broadcast, deadline, rules); }) {
+    sum = transport.template sum<T>(aggregator, ids, std::move(broadcast), deadline, rules);
+  } else {
+    sum = transport.template sum<T>(aggregator, ids, std::move(broadcast), deadline);
+  }
+  if (rules.stop.stop_requested()) sum.reset();
+  return sum;
+}
+
+}  // namespace detail
 
 }  // namespace healthai

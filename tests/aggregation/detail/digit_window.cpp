@@ -4,6 +4,8 @@
 #include <cmath>
 #include <limits>
 
+namespace aggregation_detail_digit_window_test {
+
 using namespace healthai::detail;
 
 namespace {
@@ -77,3 +79,5 @@ TEST_CASE("digit window: it moves up with a larger term, and drops what is below
   CHECK(window.high == 1);
   CHECK(window.low == 1);
 }
+
+}  // namespace aggregation_detail_digit_window_test

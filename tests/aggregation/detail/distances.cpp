@@ -6,6 +6,8 @@
 
 #include "healthai/core/random.hpp"
 
+namespace aggregation_detail_distances_test {
+
 using namespace healthai;
 using namespace healthai::detail;
 
@@ -116,3 +118,5 @@ TEST_CASE("distances: the same bits for any number of threads") {
     for (std::size_t j = 0; j < 12; ++j) CHECK(one(i, j) == three(i, j));
   }
 }
+
+}  // namespace aggregation_detail_distances_test

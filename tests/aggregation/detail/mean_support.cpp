@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+namespace aggregation_detail_mean_support_test {
+
 using namespace healthai;
 
 TEST_CASE("mean support: a mean needs updates and a positive, finite total weight") {
@@ -48,3 +50,5 @@ TEST_CASE("mean support: a list of terms points into the updates") {
   CHECK(terms.weights[0] == 2.0);
   CHECK(terms.weights[1] == 3.0);
 }
+
+}  // namespace aggregation_detail_mean_support_test

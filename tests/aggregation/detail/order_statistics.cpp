@@ -9,6 +9,8 @@
 
 #include "healthai/aggregation/detail/apply_order_statistic.hpp"
 
+namespace aggregation_detail_order_statistics_test {
+
 using namespace healthai::detail;
 
 namespace {
@@ -127,3 +129,5 @@ TEST_CASE("order statistics: the same on any number of threads, and into one of 
   apply_order_statistic<float>(OrderStatistic::median(7), pointers, rows[0].data(), size, 3);
   CHECK(rows[0] == one);
 }
+
+}  // namespace aggregation_detail_order_statistics_test

@@ -8,6 +8,8 @@
 #include <limits>
 #include <vector>
 
+namespace aggregation_detail_reproducible_sum_test {
+
 using namespace healthai::detail;
 
 namespace {
@@ -105,3 +107,5 @@ TEST_CASE("reproducible sum: quotients reach both ends of the range") {
   CHECK(divide({}, one) == 0.0);
   CHECK(divide({0x1p63, 2000}, {0x1p62, 2000}) == 2.0);
 }
+
+}  // namespace aggregation_detail_reproducible_sum_test

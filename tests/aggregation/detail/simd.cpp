@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+namespace aggregation_detail_simd_test {
+
 using namespace healthai::detail;
 
 TEST_CASE("instruction sets: the baseline is always there, and the best is the last") {
@@ -14,3 +16,5 @@ TEST_CASE("instruction sets: the baseline is always there, and the best is the l
   CHECK(to_string(Simd::avx2) == "avx2");
   CHECK(to_string(Simd::avx512) == "avx512");
 }
+
+}  // namespace aggregation_detail_simd_test

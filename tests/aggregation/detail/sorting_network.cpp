@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <vector>
 
+namespace aggregation_detail_sorting_network_test {
+
 using namespace healthai::detail;
 
 TEST_CASE("sorting network: the wanted ranks come out in their places") {
@@ -30,3 +32,5 @@ TEST_CASE("sorting network: as small as the literature says, and smaller when le
   CHECK(sorting_network(16, 0, 16).size() == 63);
   CHECK(sorting_network(100, 49, 51).size() < sorting_network(100, 0, 100).size());
 }
+
+}  // namespace aggregation_detail_sorting_network_test

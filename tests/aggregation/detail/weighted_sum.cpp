@@ -8,6 +8,8 @@
 #include <type_traits>
 #include <vector>
 
+namespace aggregation_detail_weighted_sum_test {
+
 using namespace healthai::detail;
 
 namespace {
@@ -133,3 +135,5 @@ TEST_CASE_TEMPLATE("dividing: rounded once, and what is not finite is noticed wh
     }
   }
 }
+
+}  // namespace aggregation_detail_weighted_sum_test

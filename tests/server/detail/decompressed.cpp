@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+namespace server_detail_decompressed_test {
+
 using namespace healthai;
 
 TEST_CASE("only what was decompressed counts, and what cannot be names the client") {
@@ -28,3 +30,5 @@ TEST_CASE("only what was decompressed counts, and what cannot be names the clien
   CHECK(failure->message.find("client north sent") == 0);
   CHECK(bytes.before == 12);
 }
+
+}  // namespace server_detail_decompressed_test

@@ -9,20 +9,28 @@
 #include <vector>
 
 #include "healthai/aggregation/concept.hpp"
+#include "healthai/aggregation/coordinate_slice.hpp"
 #include "healthai/core/error.hpp"
 #include "healthai/core/layout.hpp"
 
 namespace healthai::detail {
 
-/// \throws Error (`invalid_argument`) without updates, (`layout_mismatch`) if one differs from `result` in its layout.
+/// \throws Error (`invalid_argument`) without updates or for a slice that cannot be, (`layout_mismatch`) if an update differs
+/// from `result` in its layout, or this has not as many numbers as the slice.
 template <class Scalar>
 void require_updates(std::string_view rule, std::span<const Update<Scalar>> updates,
-                     const Parameters<Scalar>& result) {
+                     const Parameters<Scalar>& result, const CoordinateSlice& slice) {
   if (updates.empty()) {
     throw Error(error::invalid_argument,
                 std::string(rule) + " needs at least one update, but none was added");
   }
   for (const Update<Scalar>& update : updates) require_layout(result.layout(), update.values.layout(), rule);
+  slice.validate();
+  if (result.size() != slice.length()) {
+    throw Error(error::layout_mismatch,
+                std::string(rule) + ": the slice has " + std::to_string(slice.length()) +
+                    " coordinates, but the updates have " + std::to_string(result.size()));
+  }
 }
 
 /// Where the numbers of each update begin.
@@ -35,7 +43,7 @@ template <class Scalar>
 }
 
 /// The state of a rule that has to see all updates of a round at once: it keeps them until `finish`, which writes the
-/// result over the first. `Rule` has `aggregate(updates, result)`, where `result` may be one of the updates.
+/// result over the first. `Rule` has `aggregate(updates, result, slice)`, where `result` may be one of the updates.
 /// Thread safety: none; one thread at a time.
 template <class Rule, class Scalar>
 class CollectedUpdates {
@@ -47,9 +55,14 @@ class CollectedUpdates {
 
   /// \throws Error as `Rule::aggregate` does
   [[nodiscard]] Parameters<Scalar> finish() {
+    return finish(CoordinateSlice::whole(updates_.empty() ? 0 : updates_.front().values.size()));
+  }
+  /// The slice's coordinates of the result, where the updates have these only: see SlicedAggregation.
+  /// \throws Error as `Rule::aggregate` does
+  [[nodiscard]] Parameters<Scalar> finish(const CoordinateSlice& slice) {
     Parameters<Scalar> none;
     Parameters<Scalar>& result = updates_.empty() ? none : updates_.front().values;
-    rule_.aggregate(std::span<const Update<Scalar>>(updates_), result);
+    rule_.aggregate(std::span<const Update<Scalar>>(updates_), result, slice);
     return std::move(result);
   }
   [[nodiscard]] std::uint64_t count() const noexcept { return updates_.size(); }

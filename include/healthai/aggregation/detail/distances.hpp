@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <Eigen/Core>
 #include <limits>
@@ -9,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "healthai/aggregation/coordinate_slice.hpp"
 #include "healthai/aggregation/detail/squared_distance.hpp"
 #include "healthai/core/finite.hpp"
 #include "healthai/detail/parallel_for.hpp"
@@ -23,15 +25,22 @@ namespace healthai::detail {
 /// float; so G is that of the vectors minus one of them. Where that one lies far from the rest (an attacker's), a central
 /// one takes its place; pairs that still cancel, such as colluding attackers, are computed one by one, as all are where
 /// there is little to do.
-/// The same bits for any number of threads.
+/// The same bits for any number of threads, and of machines that have a slice of the coordinates each: sums are made for each
+/// part of CoordinateSlice, completed by its exchange, and added in the order of the parts; nothing else is looked at.
 template <class Scalar>
 class Distances {
  public:
   /// \param rows  where each vector of `size` numbers begins; read here and in `refine`
   Distances(std::span<const Scalar* const> rows, std::size_t size, std::size_t threads)
-      : rows_(rows.begin(), rows.end()), size_(size), workers_(worker_count(threads)), n_(rows.size()) {
+      : Distances(rows, CoordinateSlice::whole(size), threads) {}
+  /// \param rows  where the slice of each vector begins. All machines have to call the same functions in the same order.
+  Distances(std::span<const Scalar* const> rows, CoordinateSlice slice, std::size_t threads)
+      : rows_(rows.begin(), rows.end()),
+        slice_(std::move(slice)),
+        workers_(worker_count(threads)),
+        n_(rows.size()) {
     constexpr std::size_t few = 1'000'000;  // so few differences are as fast one by one
-    if (n_ * n_ * size_ <= few) {
+    if (n_ * n_ * slice_.size <= few) {
       squared_.assign(n_ * n_, 0.0);
       exact_.assign(n_ * n_, 1);
       refine([](std::size_t, std::size_t) { return true; });
@@ -78,35 +87,58 @@ class Distances {
  private:
   using Matrix = Eigen::Matrix<Scalar, Eigen::Dynamic, Eigen::Dynamic>;
 
-  /// The coordinates are divided in the same way for any number of threads, and so are the sums.
-  [[nodiscard]] std::size_t part_count() const noexcept {
-    return std::clamp<std::size_t>(size_ / 16384, 1, 16);
+  /// `each` numbers for every part of the coordinates, part after part. Those of the parts at hand are made by
+  /// `work(numbers, begin, end, worker)` from zeros and the coordinates [begin, end); the others come from other machines.
+  template <class Work>
+  [[nodiscard]] std::vector<double> for_each_part(std::size_t each, Work work) const {
+    std::vector<double> numbers(CoordinateSlice::parts(slice_.size) * each);
+    parallel_for(workers_, slice_.last_part - slice_.first_part, [&](std::size_t i, std::size_t worker) {
+      const std::size_t part = slice_.first_part + i;
+      work(numbers.data() + part * each, CoordinateSlice::part_begin(slice_.size, part),
+           CoordinateSlice::part_begin(slice_.size, part + 1), worker);
+    });
+    if (slice_.exchange) slice_.exchange(numbers, each);
+    return numbers;
+  }
+  /// Their sums over all parts.
+  template <class Work>
+  [[nodiscard]] std::vector<double> sum_of_parts(std::size_t each, Work work) const {
+    std::vector<double> sums = for_each_part(each, work);
+    for (std::size_t from = each; from < sums.size(); from += each) {
+      for (std::size_t k = 0; k < each; ++k) sums[k] += sums[from + k];
+    }
+    sums.resize(each);
+    return sums;
   }
 
   /// \return how many pairs are doubtful
   std::size_t from_gram_matrix_of(std::size_t centre) {
     constexpr std::size_t chunk = 256;  // coordinates a product: short sums in Scalar, then in double
-    const std::size_t parts = part_count();
-    const std::size_t part = ((size_ + parts - 1) / parts + chunk - 1) / chunk * chunk;
-    std::vector<Eigen::MatrixXd> sums(parts, Eigen::MatrixXd::Zero(index(n_), index(n_)));
+    // Of the symmetric matrix the columns from the diagonal down, one after the other.
     std::vector<Matrix> centred(workers_), products(workers_);
-    parallel_for(workers_, parts, [&](std::size_t p, std::size_t worker) {
+    const auto add_part = [&](double* sums, std::size_t first, std::size_t end, std::size_t worker) {
       Matrix& x = centred[worker];
-      Matrix& gram = products[worker];
-      for (std::size_t begin = p * part; begin < (std::min)(size_, (p + 1) * part); begin += chunk) {
-        const std::size_t count = (std::min)(chunk, size_ - begin);
+      Matrix& product = products[worker];
+      for (std::size_t begin = first; begin < end; begin += chunk) {
+        const std::size_t count = (std::min)(chunk, end - begin);
         x.resize(index(count), index(n_));
         for (std::size_t k = 0; k < n_; ++k) {
           x.col(index(k)).array() = column(k, begin, count) - column(centre, begin, count);
         }
-        gram.setZero(index(n_), index(n_));
-        gram.template selfadjointView<Eigen::Lower>().rankUpdate(x.transpose());
-        sums[p] += gram.template cast<double>();
+        product.setZero(index(n_), index(n_));
+        product.template selfadjointView<Eigen::Lower>().rankUpdate(x.transpose());
+        double* sum = sums;
+        for (std::size_t j = 0; j < n_; sum += n_ - j, ++j) {
+          Eigen::Map<Eigen::VectorXd>(sum, index(n_ - j)) +=
+              product.col(index(j)).tail(index(n_ - j)).template cast<double>();
+        }
       }
-    });
-    for (std::size_t p = 1; p < parts; ++p) sums[0] += sums[p];
+    };
+    const std::vector<double> packed = sum_of_parts(n_ * (n_ + 1) / 2, add_part);
+    const auto gram = [&](std::size_t i, std::size_t j) {  // j <= i
+      return packed[j * n_ - j * (j + 1) / 2 + i];
+    };
 
-    const Eigen::MatrixXd& gram = sums[0];
     squared_.assign(n_ * n_, 0.0);
     doubtful_.assign(n_ * n_, 0);
     exact_.assign(n_ * n_, 0);
@@ -114,8 +146,8 @@ class Distances {
     for (std::size_t i = 0; i < n_; ++i) {
       exact_[i * n_ + i] = 1;
       for (std::size_t j = 0; j < i; ++j) {
-        const double both = gram(index(i), index(i)) + gram(index(j), index(j));
-        const double squared = both - 2 * gram(index(i), index(j));
+        const double both = gram(i, i) + gram(j, j);
+        const double squared = both - 2 * gram(i, j);
         set(i, j, squared);
         // Too small beside what was subtracted, or beyond the range of Scalar.
         const bool doubt = !is_finite(squared) || squared < 0.2 * both;
@@ -128,16 +160,32 @@ class Distances {
   }
 
   [[nodiscard]] std::size_t of_median_length() const {
+    const std::vector<double> of_parts =
+        for_each_part(n_, [&](double* lengths, std::size_t begin, std::size_t end, std::size_t /*worker*/) {
+          for (std::size_t i = 0; i < n_; ++i) {
+            lengths[i] = length(column(i, begin, end - begin).template cast<double>());
+          }
+        });
+    const Eigen::Map<const Eigen::ArrayXXd> table(of_parts.data(), index(n_), index(of_parts.size() / n_));
     std::vector<std::pair<double, std::size_t>> lengths;
-    for (std::size_t i = 0; i < n_; ++i) {
-      lengths.emplace_back(column(i, 0, size_).template cast<double>().matrix().stableNorm(), i);
-    }
+    for (std::size_t i = 0; i < n_; ++i) lengths.emplace_back(length(table.row(index(i)).transpose()), i);
     const auto middle = lengths.begin() + static_cast<std::ptrdiff_t>(n_ / 2);
     std::nth_element(lengths.begin(), middle, lengths.end());
     return middle->second;
   }
+  /// Overflows only if the length does. (Eigen's stableNorm has other bits for another alignment.)
+  template <class Numbers>
+  [[nodiscard]] static double length(const Numbers& x) {
+    const double largest = x.abs().maxCoeff();
+    if (largest == 0 || !is_finite(largest)) return largest;
+    return largest * std::sqrt((x / largest).square().sum());
+  }
+  /// Of the vector i the coordinates [begin, begin + count), which are at hand.
   [[nodiscard]] auto column(std::size_t i, std::size_t begin, std::size_t count) const noexcept {
-    return Eigen::Map<const Eigen::Array<Scalar, Eigen::Dynamic, 1>>(rows_[i] + begin, index(count));
+    return Eigen::Map<const Eigen::Array<Scalar, Eigen::Dynamic, 1>>(row(i, begin), index(count));
+  }
+  [[nodiscard]] const Scalar* row(std::size_t i, std::size_t begin) const noexcept {
+    return rows_[i] + (begin - slice_.begin());
   }
 
   /// The pairs j < i for which `wanted(i, j)`, one by one, in double.
@@ -150,30 +198,25 @@ class Distances {
         if (wanted(i, j)) pairs.emplace_back(i, j);
       }
     }
+    if (pairs.empty()) return false;
     // In blocks of coordinates, so that each vector comes from memory once for all its pairs.
     constexpr std::size_t block = 1024;
-    const std::size_t parts = part_count();
-    const std::size_t part = (size_ + parts - 1) / parts;
-    std::vector<double> sums(parts * pairs.size());
     const auto directly = squared_distance_kernel<Scalar>();
-    parallel_for(workers_, pairs.empty() ? 0 : parts, [&](std::size_t p, std::size_t /*worker*/) {
-      double* const sum = sums.data() + p * pairs.size();
-      const std::size_t end = (std::min)(size_, (p + 1) * part);
-      for (std::size_t begin = p * part; begin < end; begin += block) {
+    const auto add_part = [&](double* sums, std::size_t first, std::size_t end, std::size_t /*worker*/) {
+      for (std::size_t begin = first; begin < end; begin += block) {
         const std::size_t count = (std::min)(block, end - begin);
         for (std::size_t k = 0; k < pairs.size(); ++k) {
-          sum[k] += directly(rows_[pairs[k].first] + begin, rows_[pairs[k].second] + begin, count);
+          sums[k] += directly(row(pairs[k].first, begin), row(pairs[k].second, begin), count);
         }
       }
-    });
+    };
+    const std::vector<double> sums = sum_of_parts(pairs.size(), add_part);
     for (std::size_t k = 0; k < pairs.size(); ++k) {
-      double squared = 0;
-      for (std::size_t p = 0; p < parts; ++p) squared += sums[p * pairs.size() + k];
       const auto [i, j] = pairs[k];
-      set(i, j, squared);
+      set(i, j, sums[k]);
       exact_[i * n_ + j] = exact_[j * n_ + i] = 1;
     }
-    return !pairs.empty();
+    return true;
   }
   void set(std::size_t i, std::size_t j, double squared) noexcept {
     squared_[i * n_ + j] = squared_[j * n_ + i] = squared;
@@ -181,7 +224,7 @@ class Distances {
   [[nodiscard]] static Eigen::Index index(std::size_t i) noexcept { return static_cast<Eigen::Index>(i); }
 
   std::vector<const Scalar*> rows_;
-  std::size_t size_;
+  CoordinateSlice slice_;
   std::size_t workers_;
   std::size_t n_;
   std::vector<double> squared_;

@@ -109,42 +109,30 @@ HEALTHAI_ALWAYS_INLINE void mean_of_ranks(const Scalar* column, std::size_t firs
   without_overflow<Lanes, Scalar>(mean, sum);
 }
 
-/// The mean of the `what.closest` rows of a sorted tile that are closest to `mean` (on entry). They are neighbours.
+/// The mean of the `what.closest` rows of a sorted tile that are closest to `mean` (on entry). They are neighbours, so that
+/// of every `closest`-th row one is among them: the one closest to the centre, of two equally close ones the lower.
 template <class Lanes, std::size_t Width, class Scalar>
 HEALTHAI_ALWAYS_INLINE void mean_of_closest(const Scalar* column, const OrderStatistic& what,
                                             typename Lanes::Doubles& mean) noexcept {
   using Doubles = typename Lanes::Doubles;
   const Doubles centre = mean;
-  Doubles start;
-  Lanes::fill(start, static_cast<double>(what.window_begin));
-  for (std::size_t s = what.window_begin; s + 1 < what.window_end; ++s) {
-    // The window moves up as long as the value that enters is closer than the one that leaves.
-    Doubles leaves, enters, next;
-    Lanes::load(leaves, column + s * Width);
-    Lanes::load(enters, column + (s + what.closest) * Width);
-    Lanes::fill(next, static_cast<double>(s + 1));
-    leaves = centre - leaves;
-    enters -= centre;
-    start = enters < leaves ? next : start;
-  }
-  Doubles count;
-  Lanes::fill(count, static_cast<double>(what.closest));
-  const Doubles end = start + count;
   const auto sum = [&](double scale)
 #if defined(__GNUC__)
                        __attribute__((always_inline))
 #endif
   {
     mean = Doubles{};
-    for (std::size_t r = what.window_begin; r + 1 < what.window_end + what.closest; ++r) {
-      const Doubles none{};
-      Doubles value, place;
-      Lanes::load(value, column + r * Width);
-      Lanes::fill(place, static_cast<double>(r));
-      value = place < start ? none : place < end ? value : none;
-      mean += value * scale;
+    for (std::size_t r = what.window_begin; r < what.window_begin + what.closest; ++r) {
+      Doubles closest;
+      Lanes::load(closest, column + r * Width);
+      for (std::size_t s = r; s + 1 < what.window_end; s += what.closest) {
+        Doubles above;
+        Lanes::load(above, column + (s + what.closest) * Width);
+        closest = above - centre < centre - closest ? above : closest;
+      }
+      mean += closest * scale;
     }
-    mean /= count * scale;
+    mean /= static_cast<double>(what.closest) * scale;
   };
   without_overflow<Lanes, Scalar>(mean, sum);
 }

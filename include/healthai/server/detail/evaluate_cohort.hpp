@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <memory>
 #include <optional>
@@ -7,6 +8,7 @@
 #include <stop_token>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "healthai/core/error.hpp"
 #include "healthai/core/training.hpp"
@@ -25,6 +27,7 @@ template <class Scalar, class TransportType, class Aggregator>
     const std::optional<std::chrono::milliseconds>& deadline, const std::stop_token& stop) {
   EvaluationReport result;
   if constexpr (Transport<TransportType, Evaluate<Scalar>>) {
+    std::vector<std::pair<ClientId, Metrics>> replies;
     auto failures = gather<Evaluate<Scalar>>(
         transport, cohort, std::move(broadcast), {deadline, {}}, stop,
         [&](const ClientId& client, const EvaluateReply& reply) -> std::optional<Failure> {
@@ -32,18 +35,26 @@ template <class Scalar, class TransportType, class Aggregator>
             return Failure{client, std::string(error::not_finite.name()),
                            "client " + client.str() + " evaluated to a metric that is NaN or infinite"};
           }
-          result.clients += reply.metrics;
-          result.participants.push_back(client);
+          replies.emplace_back(client, reply.metrics);
           return std::nullopt;
         });
     if (!failures) return std::nullopt;
+    // In the order of ids, so that the sums do not depend on that of arrival.
+    std::ranges::sort(replies, {}, &std::pair<ClientId, Metrics>::first);
+    for (const auto& [client, metrics] : replies) {
+      result.clients += metrics;
+      result.participants.push_back(client);
+    }
     result.failures = std::move(*failures);
   } else {
-    auto sums = transport.template sum<Evaluate<Scalar>>(
-        aggregator, cohort, std::move(broadcast), deadline ? Clock::now() + *deadline : Deadline::max());
-    result.clients = metrics_of(sums.scalars);
-    result.participants = std::move(sums.contributors);
-    result.failures = std::move(sums.failures);
+    SumRules rules;
+    rules.stop = stop;
+    auto sums =
+        sum_over<Evaluate<Scalar>>(transport, aggregator, cohort, std::move(broadcast), deadline, rules);
+    if (!sums) return std::nullopt;
+    result.clients = metrics_of(sums->scalars);
+    result.participants = std::move(sums->contributors);
+    result.failures = std::move(sums->failures);
   }
   return result;
 }

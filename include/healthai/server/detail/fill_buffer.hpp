@@ -91,8 +91,7 @@ template <Task T, class TransportType, class MakeBroadcast, class Use>
   }
   if (used > 0) report.mean_staleness = staleness_sum / static_cast<double>(used);
   std::sort(report.selected.begin(), report.selected.end());
-  std::sort(report.failures.begin(), report.failures.end(),
-            [](const Failure& a, const Failure& b) { return a.client < b.client; });
+  std::ranges::sort(report.failures, {}, &Failure::client);
   return true;
 }
 

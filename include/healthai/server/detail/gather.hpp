@@ -18,6 +18,7 @@ namespace healthai::detail {
 struct Patience {
   std::optional<std::chrono::milliseconds> deadline{};
   std::chrono::milliseconds grace{0};  ///< after the deadline, for clients that hand in what they have
+  std::stop_token hand_in{};           ///< once requested, the deadline has come
 };
 
 /// Asks `ids`, and gives each reply to `use(client, reply&&) -> std::optional<Failure>` as it is delivered.
@@ -31,16 +32,21 @@ template <Task T, class TransportType, class Use>
   constexpr std::chrono::milliseconds look_at_stop_token{20};
   std::vector<Failure> failures;
   std::size_t outstanding = transport.template send<T>(ids, std::move(broadcast)).size();
-  Deadline deadline = patience.deadline ? Clock::now() + *patience.deadline : Deadline::max();
+  const std::optional<std::chrono::milliseconds> within =
+      patience.deadline;  // a copy: GCC 12 sees ghosts otherwise
+  Deadline deadline = within ? Clock::now() + *within : Deadline::max();
   enum class Phase { waiting, asked_to_stop, given_up } phase = Phase::waiting;
   bool interrupted = false;
+  const bool looks = stop.stop_possible() || patience.hand_in.stop_possible();
   while (outstanding > 0) {
     if (!interrupted && stop.stop_requested()) {
       transport.template give_up<T>();
       interrupted = true;
     }
-    const Deadline wake =
-        stop.stop_possible() ? (std::min)(deadline, Clock::now() + look_at_stop_token) : deadline;
+    if (phase == Phase::waiting && patience.hand_in.stop_requested()) {
+      deadline = (std::min)(deadline, Clock::now());
+    }
+    const Deadline wake = looks ? (std::min)(deadline, Clock::now() + look_at_stop_token) : deadline;
     if (std::optional<Delivery<T>> delivery = transport.template next<T>(wake)) {
       --outstanding;
       if (interrupted) continue;
@@ -63,8 +69,7 @@ template <Task T, class TransportType, class Use>
     }
   }
   if (interrupted) return std::nullopt;
-  std::sort(failures.begin(), failures.end(),
-            [](const Failure& a, const Failure& b) { return a.client < b.client; });
+  std::ranges::sort(failures, {}, &Failure::client);
   return failures;
 }
 
