@@ -1,0 +1,199 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "healthai/client/node/audit_log.hpp"
+#include "healthai/client/node/policy.hpp"
+#include "healthai/client/node/quota.hpp"
+#include "healthai/client/node/reply_store.hpp"
+#include "healthai/client/node/request_facts.hpp"
+#include "healthai/serialization/detail/os_file.hpp"
+#include "healthai/transport/socket/task_service.hpp"
+
+namespace healthai {
+
+/// What a Node needs to know besides its client.
+struct NodeOptions {
+  Policy policy{};            ///< denies everything unless it was read from a file, or filled in
+  NodeFacts facts{};          ///< of the data and of the client: what the policy's limits are compared with
+  std::string coordinator{};  ///< the host that its certificate names, as in SocketClientOptions::host
+  /// A folder of the node's own for replies and counts, which must survive a restart. Empty: they do not.
+  std::string state_folder{};
+  /// Where to write down what was asked and what left; null: nowhere. Shared with whoever reads its head.
+  std::shared_ptr<AuditLog> audit{};
+  /// While a file of this name exists, every request is refused (see also StopFile). Empty: none.
+  std::string stop_file{};
+  /// Nothing leaves: requests are judged, and answered as far as the encoded reply, which `preview` is shown instead.
+  bool dry_run = false;
+  /// Called with what would have left in a dry run, and with what leaves otherwise.
+  std::function<void(const RequestFacts& request, const EncodedMessage& reply)> preview{};
+  /// Where the policy demands a person's approval: asks for it, or looks it up (see ApprovedRuns). Null: nothing is approved.
+  std::function<bool(const RequestFacts& request)> approve{};
+};
+
+/// A hospital's end of a federation: its client's tasks, under its policy. For each request, in this order: the stop file; the
+/// reply that it already gave, if it is the same request; approval, policy and counts; then training; then the reply and the
+/// client's state on disk; then the audit log; and only then does the reply leave. Whatever fails on the way is a refusal that the
+/// coordinator reports with its reason, and leaves the client's state as it was.
+///
+///     Node node{"north", TaskHandlers::of(LocalTrainer{...}), {.policy = Policy::read("policy.json"), ...}};
+///     serve(node, {.host = "fl.example.org", .port = 7443, .tls = files});
+///
+/// A task whose broadcast has no RoundId is answered anew each time; its handler must not change the client's state.
+///
+/// See Service for threads.
+class Node final : public TaskService {
+ public:
+  /// Puts the client back into the state it had when the last process ended.
+  /// \throws Error (`file`, `archive_*`) when state_folder holds what cannot be read
+  Node(ClientId id, TaskHandlers client, NodeOptions options)
+      : TaskService(std::move(id), std::move(client)),
+        options_(std::move(options)),
+        replies_(in_state_folder("replies")),
+        quota_(in_state_folder("quota")) {
+    if (const auto state = replies_.state()) handlers().restore(*state);
+  }
+
+  [[nodiscard]] const Policy& policy() const noexcept { return options_.policy; }
+  /// Of the audit log, for the coordinator to keep (see `verify_audit_log`).
+  [[nodiscard]] std::optional<AuditAnchor> audit_anchor() const override {
+    if (!options_.audit) return std::nullopt;
+    const AuditHead head = options_.audit->head();
+    return AuditAnchor{head.count, head.hash};
+  }
+
+ private:
+  std::shared_ptr<const EncodedMessage> answer(Exchange& exchange, std::stop_token stop) override {
+    RequestFacts request = exchange.facts();
+    request.coordinator = options_.coordinator;
+    exchange.key = request.key();
+    const RequestKey& key = exchange.key;
+    if (!options_.stop_file.empty() && detail::file_exists(options_.stop_file)) {
+      refuse(request,
+             {"this node has ended its participation", "the stop file " + options_.stop_file + " exists"});
+    }
+    // A task without rounds, such as a sum of columns, changes nothing and is answered anew each time.
+    const bool in_a_run = request.run != 0;
+    if (const auto bytes = in_a_run ? replies_.find(key) : nullptr) {
+      note({.what = "reply sent again", .request = key, .bytes = bytes->size(), .digest = sha256(*bytes)});
+      return from_stored(bytes);
+    }
+    if (in_a_run && replies_.forgotten(key)) {
+      refuse(request, {"this request was answered before, and its reply is kept no longer", ""});
+    }
+    if (options_.policy.manual_approval && options_.approve) request.approved = options_.approve(request);
+    if (const auto refusal = options_.policy.judge(request, options_.facts, quota_))
+      refuse(request, *refusal);
+    quota_.count(request);
+    note({.what = "request allowed", .request = key, .rows = options_.facts.rows, .verdict = "allowed"});
+
+    const std::vector<std::byte> before = handlers().state();
+    try {
+      const auto reply = exchange.handle(std::move(stop), options_.policy.metrics);
+      if (options_.preview) options_.preview(request, *reply);
+      if (options_.dry_run) {
+        refuse(request, {"this node is in a dry run, from which nothing leaves", ""});
+      }
+      keep(key, *reply, before, in_a_run);
+      return reply;
+    } catch (const Error& e) {
+      handlers().restore(before);
+      if (e.id() != error::refused) note_failure(key, e.what());
+      throw;
+    } catch (const std::exception& e) {
+      handlers().restore(before);
+      note_failure(key, e.what());
+      throw;
+    } catch (...) {
+      handlers().restore(before);
+      note_failure(key, "an exception that is no std::exception");
+      throw;
+    }
+  }
+  void accepted(Exchange& exchange) override { replies_.accepted(exchange.key); }
+  void discarded(Exchange& exchange) override {
+    if (const auto state = replies_.discarded(exchange.key)) handlers().restore(*state);
+    note({.what = "reply discarded by the coordinator", .request = exchange.key});
+  }
+
+  /// Empty without a state folder, which is made if it is not there.
+  [[nodiscard]] std::string in_state_folder(const std::string& name) const {
+    if (options_.state_folder.empty()) return {};
+    detail::make_folder(options_.state_folder);
+    return options_.state_folder + "/" + name;
+  }
+  /// On disk, then in the log: after that it may leave.
+  void keep(const RequestKey& key, const EncodedMessage& reply, std::span<const std::byte> before,
+            bool in_a_run) {
+    const auto head_size = detail::to_little_endian(static_cast<std::uint64_t>(reply.head.size()));
+    std::vector<std::span<const std::byte>> pieces{head_size, reply.head};
+    pieces.insert(pieces.end(), reply.arrays.begin(), reply.arrays.end());
+    Sha256 digest;
+    std::uint64_t bytes = 0;
+    for (const auto& piece : pieces) {
+      digest.update(piece);
+      bytes += piece.size();
+    }
+    if (in_a_run) replies_.commit(key, pieces, before, handlers().state());
+    try {
+      note({.what = "reply sent",
+            .request = key,
+            .rows = options_.facts.rows,
+            .bytes = bytes,
+            .digest = digest.finish()});
+    } catch (...) {
+      if (in_a_run) static_cast<void>(replies_.discarded(key));
+      throw;
+    }
+  }
+  static std::shared_ptr<const EncodedMessage> from_stored(
+      const std::shared_ptr<const ReplyStore::Bytes>& bytes) {
+    auto message = std::make_shared<EncodedMessage>();
+    SpanSource source(*bytes);
+    BinaryReader reader(source);
+    std::uint64_t head = 0;
+    reader >> head;
+    reader.require(static_cast<std::size_t>(head), 1);
+    const std::span<const std::byte> rest = std::span(*bytes).subspan(sizeof head);
+    message->head.assign(rest.begin(), rest.begin() + static_cast<std::ptrdiff_t>(head));
+    if (rest.size() > head) message->arrays.push_back(rest.subspan(static_cast<std::size_t>(head)));
+    message->value = bytes;
+    return message;
+  }
+
+  [[noreturn]] void refuse(const RequestFacts& request, const Refusal& refusal) {
+    note({.what = "request refused",
+          .request = request.key(),
+          .verdict = "refused",
+          .reason = refusal.detail.empty() ? refusal.sentence : refusal.detail});
+    throw Error(error::refused, "client " + id().str() + " refuses: " + refusal.sentence);
+  }
+  void note(AuditEvent event) {
+    if (!options_.audit) return;
+    event.who = options_.coordinator;
+    options_.audit->append(event);
+  }
+  void note_failure(const RequestKey& key, const std::string& what) {
+    try {
+      note({.what = "request failed", .request = key, .reason = what});
+    } catch (const Error&) {  // the failure itself is what the coordinator hears of
+    }
+  }
+
+  NodeOptions options_;
+  ReplyStore replies_;
+  Quota quota_;
+};
+
+}  // namespace healthai

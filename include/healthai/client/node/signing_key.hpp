@@ -1,0 +1,187 @@
+#pragma once
+
+#include <openssl/bio.h>
+#include <openssl/crypto.h>
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "healthai/client/node/sha256.hpp"
+#include "healthai/core/error.hpp"
+#include "healthai/serialization/detail/os_file.hpp"
+
+namespace healthai {
+
+/// An Ed25519 signature (RFC 8032).
+using Signature = std::array<std::uint8_t, 64>;
+
+namespace detail {
+
+struct FreeKey {
+  void operator()(EVP_PKEY* key) const noexcept { EVP_PKEY_free(key); }
+};
+struct FreeBio {
+  void operator()(BIO* bio) const noexcept { BIO_free_all(bio); }
+};
+struct FreeDigestContext {
+  void operator()(EVP_MD_CTX* context) const noexcept { EVP_MD_CTX_free(context); }
+};
+using Key = std::unique_ptr<EVP_PKEY, FreeKey>;
+using Bio = std::unique_ptr<BIO, FreeBio>;
+using DigestContext = std::unique_ptr<EVP_MD_CTX, FreeDigestContext>;
+
+[[noreturn]] inline void throw_crypto_error(const std::string& what) {
+  const unsigned long code = ERR_get_error();
+  const char* reason = code == 0 ? nullptr : ERR_reason_error_string(code);
+  ERR_clear_error();
+  throw Error(error::crypto, what + (reason == nullptr ? "" : std::string(" (OpenSSL: ") + reason + ")"));
+}
+/// Text that is a secret: overwritten when it goes.
+struct SecretText {
+  std::string text{};
+  SecretText() = default;
+  SecretText(const SecretText&) = delete;
+  SecretText& operator=(const SecretText&) = delete;
+  ~SecretText() { OPENSSL_cleanse(text.data(), text.size()); }
+};
+inline void read_key_file(const std::string& path, std::string& text) {
+  InputFile file(path);
+  if (file.size() > 65536) throw Error(error::crypto, path + ": a key file is not longer than 65536 bytes");
+  text.resize(static_cast<std::size_t>(file.size()));
+  file.read(std::as_writable_bytes(std::span(text)));
+}
+/// Never asks on the terminal.
+inline int no_passphrase(char*, int, int, void*) {
+  return -1;
+}
+
+}  // namespace detail
+
+/// The public half of a SigningKey: who has it can check a log, and write none. A value that is cheap to copy; safe to use from any
+/// thread.
+class VerifyKey {
+ public:
+  /// \param source what messages call it
+  /// \throws Error (`crypto`) if `pem` is not an Ed25519 public key
+  [[nodiscard]] static VerifyKey from_pem(std::string_view pem,
+                                          const std::string& source = "the public key") {
+    const detail::Bio bio(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
+    detail::Key key(bio ? PEM_read_bio_PUBKEY(bio.get(), nullptr, detail::no_passphrase, nullptr) : nullptr);
+    if (!key || EVP_PKEY_is_a(key.get(), "ED25519") != 1) {
+      detail::throw_crypto_error(source +
+                                 ": expected an Ed25519 public key in PEM, which begins with "
+                                 "-----BEGIN PUBLIC KEY-----");
+    }
+    return VerifyKey(std::move(key));
+  }
+  /// \throws Error (`file`, `crypto`)
+  [[nodiscard]] static VerifyKey read(const std::string& path) {
+    std::string pem;
+    detail::read_key_file(path, pem);
+    return from_pem(pem, path);
+  }
+  [[nodiscard]] bool verifies(std::span<const std::byte> message, const Signature& signature) const {
+    const detail::DigestContext context(EVP_MD_CTX_new());
+    if (!context || EVP_DigestVerifyInit(context.get(), nullptr, nullptr, nullptr, key_.get()) != 1) {
+      detail::throw_crypto_error("cannot check a signature");
+    }
+    const bool good =
+        EVP_DigestVerify(context.get(), signature.data(), signature.size(),
+                         reinterpret_cast<const unsigned char*>(message.data()), message.size()) == 1;
+    ERR_clear_error();
+    return good;
+  }
+
+ private:
+  explicit VerifyKey(detail::Key key) : key_(std::move(key)) {}
+  std::shared_ptr<EVP_PKEY> key_;
+};
+
+/// An Ed25519 key with which a node signs. The secret is in OpenSSL's hands, which overwrites it when the key is freed; it has no way
+/// out but the file. Cheap to copy; safe to use from any thread.
+class SigningKey {
+ public:
+  /// The key in a PEM file without a passphrase.
+  /// \throws Error (`file`), (`crypto`) if it is not an Ed25519 key, or others than its owner may read the file
+  [[nodiscard]] static SigningKey read(const std::string& path) {
+    if (detail::open_to_others(path)) {
+      throw Error(error::crypto, path +
+                                     ": others than its owner may read or write this key: chmod 600 it, and "
+                                     "consider whether it is still a secret");
+    }
+    detail::SecretText pem;
+    detail::read_key_file(path, pem.text);
+    const detail::Bio bio(BIO_new_mem_buf(pem.text.data(), static_cast<int>(pem.text.size())));
+    detail::Key key(bio ? PEM_read_bio_PrivateKey(bio.get(), nullptr, detail::no_passphrase, nullptr)
+                        : nullptr);
+    if (!key || EVP_PKEY_is_a(key.get(), "ED25519") != 1) {
+      detail::throw_crypto_error(path + ": expected an Ed25519 private key in PEM without a passphrase");
+    }
+    return SigningKey(std::move(key));
+  }
+  /// The key in `path`; where there is no file, a new key, written there with mode 0600. The public half of a new key is written to
+  /// `path`.pub, for those who check. \throws Error (`file`, `crypto`)
+  [[nodiscard]] static SigningKey read_or_make(const std::string& path) {
+    if (detail::file_exists(path)) return read(path);
+    SigningKey made = make();
+    const detail::Bio bio(BIO_new(BIO_s_secmem()));  // overwritten when it is freed
+    if (!bio ||
+        PEM_write_bio_PrivateKey(bio.get(), made.key_.get(), nullptr, nullptr, 0, nullptr, nullptr) != 1) {
+      detail::throw_crypto_error(path + ": cannot encode the new key");
+    }
+    const auto write = [](const std::string& to, std::string_view text) {
+      detail::ReplacementFile file(to);
+      file.write(std::as_bytes(std::span(text)));
+      file.commit();
+    };
+    write(path + ".pub", made.public_pem());
+    char* pem = nullptr;
+    const long size = BIO_get_mem_data(bio.get(), &pem);
+    write(path, std::string_view(pem, static_cast<std::size_t>(size)));
+    return made;
+  }
+  /// A new key, from OpenSSL's generator, in memory only. \throws Error (`crypto`)
+  [[nodiscard]] static SigningKey make() {
+    detail::Key key(EVP_PKEY_Q_keygen(nullptr, nullptr, "ED25519"));
+    if (!key) detail::throw_crypto_error("cannot make an Ed25519 key");
+    return SigningKey(std::move(key));
+  }
+
+  /// \throws Error (`crypto`)
+  [[nodiscard]] Signature sign(std::span<const std::byte> message) const {
+    Signature signature{};
+    std::size_t size = signature.size();
+    const detail::DigestContext context(EVP_MD_CTX_new());
+    if (!context || EVP_DigestSignInit(context.get(), nullptr, nullptr, nullptr, key_.get()) != 1 ||
+        EVP_DigestSign(context.get(), signature.data(), &size,
+                       reinterpret_cast<const unsigned char*>(message.data()), message.size()) != 1) {
+      detail::throw_crypto_error("cannot sign");
+    }
+    return signature;
+  }
+  /// \throws Error (`crypto`)
+  [[nodiscard]] std::string public_pem() const {
+    const detail::Bio bio(BIO_new(BIO_s_mem()));
+    if (!bio || PEM_write_bio_PUBKEY(bio.get(), key_.get()) != 1)
+      detail::throw_crypto_error("cannot encode a key");
+    char* pem = nullptr;
+    const long size = BIO_get_mem_data(bio.get(), &pem);
+    return std::string(pem, static_cast<std::size_t>(size));
+  }
+  [[nodiscard]] VerifyKey public_key() const { return VerifyKey::from_pem(public_pem()); }
+
+ private:
+  explicit SigningKey(detail::Key key) : key_(std::move(key)) {}
+  std::shared_ptr<EVP_PKEY> key_;
+};
+
+}  // namespace healthai

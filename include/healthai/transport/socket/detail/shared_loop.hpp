@@ -1,0 +1,151 @@
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <exception>
+#include <functional>
+#include <mutex>
+#include <thread>
+#include <utility>
+
+#include "healthai/transport/concept.hpp"
+
+namespace healthai::detail {
+
+namespace asio = boost::asio;
+
+/// An io_context that one thread at a time runs: whoever waits for something that comes of it, so that no thread has to be
+/// woken for another, and a thread of its own while nobody waits. Handlers never run at the same time, and each sees what those
+/// before it did.
+class SharedLoop {
+ public:
+  /// \param failed  hears what a handler throws; the loop goes on
+  explicit SharedLoop(std::function<void(const std::exception&)> failed) : failed_(std::move(failed)) {}
+  SharedLoop(const SharedLoop&) = delete;
+  SharedLoop& operator=(const SharedLoop&) = delete;
+  ~SharedLoop() { stop(); }
+
+  [[nodiscard]] asio::io_context& io() noexcept { return io_; }
+  /// From now on somebody runs it.
+  void start() {
+    thread_ = std::thread([this] { run_while_nobody_waits(); });
+  }
+  /// Nobody runs it any more, and no handler is under way. Not while another thread is in `run_until`.
+  void stop() {
+    if (!thread_.joinable()) return;
+    {
+      const std::lock_guard lock(mutex_);
+      stopping_ = true;
+      wake_.notify_all();
+    }
+    io_.stop();
+    thread_.join();
+  }
+
+  /// Runs handlers on the calling thread until `done()`, which is asked before the first and after each, or until the
+  /// deadline. Whatever may make it true has to come through a handler; it is also asked while handlers run on the other
+  /// thread. One thread at a time may wait here.
+  template <class Condition>
+  void run_until(Deadline deadline, Condition done) {
+    if (done()) return;
+    const Turn turn(*this);
+    while (!done()) {
+      if (deadline == Deadline::max()) {
+        guarded([this] { io_.run_one(); });
+      } else {
+        if (Clock::now() >= deadline) {  // who only ever looks in must not keep the loop from running
+          guarded([this] { io_.poll_one(); });
+          return;
+        }
+        guarded([&] { io_.run_one_until(deadline); });
+      }
+    }
+  }
+  /// The caller will be busy for some time: the thread takes over at once.
+  void hand_over() {
+    const std::lock_guard lock(mutex_);
+    at_once_ = true;
+    wake_.notify_all();
+  }
+
+ private:
+  template <class Run>
+  void guarded(Run run) {
+    try {
+      run();
+    } catch (const std::exception& e) {
+      failed_(e);
+    }
+  }
+
+  /// So long a waiting thread may be away, between one wait and the next, before the other takes over.
+  static constexpr std::chrono::milliseconds absence{1};
+
+  /// A waiting thread's turn to run the loop.
+  class Turn {
+   public:
+    explicit Turn(SharedLoop& loop) : loop_(loop) {
+      std::unique_lock lock(loop_.mutex_);
+      loop_.wanted_ = true;
+      if (loop_.running_) asio::post(loop_.io_, [] {});  // makes the thread look up
+      loop_.free_.wait(lock, [this] { return !loop_.running_; });
+      loop_.wanted_ = false;
+      loop_.at_once_ = false;
+      loop_.running_ = true;
+      ++loop_.turns_;
+    }
+    Turn(const Turn&) = delete;
+    Turn& operator=(const Turn&) = delete;
+    ~Turn() {
+      const std::lock_guard lock(loop_.mutex_);
+      loop_.running_ = false;
+      if (loop_.asleep_) loop_.wake_.notify_all();
+    }
+
+   private:
+    SharedLoop& loop_;
+  };
+
+  void run_while_nobody_waits() {
+    std::unique_lock lock(mutex_);
+    while (!stopping_) {
+      if (running_ || wanted_) {  // until the waiting thread has gone
+        asleep_ = true;
+        wake_.wait(lock, [this] { return stopping_ || !(running_ || wanted_); });
+        asleep_ = false;
+        continue;
+      }
+      if (turns_ > 0) {  // it may come back soon
+        const std::uint64_t turns = turns_;
+        wake_.wait_for(lock, absence, [&] { return stopping_ || at_once_; });
+        if (stopping_ || running_ || wanted_ || turns_ != turns) continue;
+      }
+      running_ = true;
+      while (!stopping_ && !wanted_) {
+        lock.unlock();
+        guarded([this] { io_.run_one(); });
+        lock.lock();
+      }
+      running_ = false;
+      free_.notify_all();
+    }
+  }
+
+  std::function<void(const std::exception&)> failed_;
+  asio::io_context io_{1};
+  std::mutex mutex_;              // of what follows
+  std::condition_variable wake_;  // of the thread
+  std::condition_variable free_;  // for who waits
+  bool running_ = false;          // somebody runs it
+  bool wanted_ = false;           // a thread waits for its turn
+  bool asleep_ = false;           // the thread, until somebody's turn is over
+  bool at_once_ = false;
+  bool stopping_ = false;
+  std::uint64_t turns_ = 0;  // that waiting threads had
+  std::thread thread_;
+};
+
+}  // namespace healthai::detail

@@ -1,0 +1,39 @@
+#include "healthai/client/node/sha256.hpp"
+
+#include <doctest/doctest.h>
+
+#include <array>
+#include <cstdint>
+#include <string>
+
+namespace client_node_sha256_test {
+
+using healthai::hex;
+using healthai::sha256;
+
+// The examples of FIPS 180-4 (NIST, Cryptographic Standards: SHA-256 examples); the empty text: `sha256sum /dev/null`.
+TEST_CASE("SHA-256 of known texts") {
+  CHECK(hex(sha256("")) == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+  CHECK(hex(sha256("abc")) == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+  CHECK(hex(sha256("abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq")) ==
+        "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1");
+}
+
+TEST_CASE("pieces give the value of the whole, and a finished object begins anew") {
+  healthai::Sha256 hash;
+  CHECK(hash.update("a").update("").update("bc").finish() == sha256("abc"));
+  CHECK(hash.finish() == sha256(""));
+  CHECK(hash.update("abc").finish() == sha256("abc"));
+}
+
+TEST_CASE("hexadecimal digits there and back") {
+  const std::array<std::uint8_t, 3> bytes{0x00, 0x9a, 0xff};
+  CHECK(hex(bytes) == "009aff");
+  CHECK(healthai::from_hex<3>("009aff") == bytes);
+  for (const std::string bad : {"", "009af", "009aff0", "009aFF", "009a/0", "009a:0", "009ag0", "009a`0"}) {
+    CAPTURE(bad);
+    CHECK(!healthai::from_hex<3>(bad));
+  }
+}
+
+}  // namespace client_node_sha256_test
