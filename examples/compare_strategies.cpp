@@ -48,37 +48,9 @@ Results measure(const Flags& flags, const Dataset& data, const std::vector<Conte
 }
 
 void run(const Flags& flags, healthai::RunManifest& manifest) {
-  std::vector<Contender> contenders;
-  for (const std::string& text : flags.strategies)
-    contenders.push_back(parse_contender(text, flags.training));
-  // Whatever is wrong with the flags is said before hours are spent.
-  static_cast<void>(parse_selection(flags.selection));
-  if (!flags.attack.empty()) static_cast<void>(healthai::parse_attack(flags.attack));
-  if (!flags.partition.empty()) static_cast<void>(healthai::parse_partition(flags.partition));
+  const std::vector<Contender> contenders = parse_contenders(flags);
   const Dataset data = read_dataset(flags);
-  const Results results = measure(flags, data, contenders);
-
-  std::FILE* const out =
-      flags.json == "-" ? stderr : stdout;  // with --json - the result alone goes to standard output
-  describe(data, flags, out);
-  print_table(results, out);
-  print_sites(results, out);
-  if (!flags.csv.empty()) write_csv(flags.csv, results, flags.first_seed);
-  if (!flags.json.empty()) {
-    nlohmann::ordered_json json = to_json(results, flags);
-    json["manifest"] = manifest.json();
-    const std::string text =
-        json.dump(1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
-    if (flags.json == "-") {
-      std::cout << text;
-    } else {
-      open_for_writing(flags.json) << text;
-    }
-  }
-  if (flags.plot.empty()) return;
-  for (const std::string& path : write_plots(flags.plot, results))
-    std::fprintf(out, "written: %s\n", path.c_str());
-  manifest.write(flags.plot + "/manifest.json");
+  publish(measure(flags, data, contenders), data, flags, manifest);
 }
 
 }  // namespace

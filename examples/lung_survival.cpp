@@ -15,19 +15,16 @@ namespace {
 
 using namespace lung;
 
-FederatedFit run_one(Study& study, const std::string& strategy, std::uint64_t local_steps) {
+FederatedFit run_one(Study<healthai::InProcess>& study, const std::string& strategy,
+                     std::uint64_t local_steps) {
   const Flags& flags = study.flags;
-  const bool prox = strategy == "fedprox";
-  const std::string steps = std::to_string(local_steps) + (local_steps == 1 ? " local step" : " local steps");
-  const std::string name =
-      prox ? "FedProx, mu " + healthai::number_text(flags.proximal_mu) + ", " + steps : "FedAvg, " + steps;
+  const std::string name = name_of(flags, strategy, local_steps);
   if (!flags.single()) std::fprintf(stderr, "%s\n", name.c_str());
-  const auto run = [&](auto with) {
+  FederatedFit fit = with_strategy(flags, strategy, [&](auto with) {
     if (flags.plot.empty()) return federated_fit(name, study, with, local_steps, healthai::ProgressBar{});
     const std::string log = flags.plot + "/rounds_" + strategy + "_" + std::to_string(local_steps) + ".csv";
     return federated_fit(name, study, with, local_steps, healthai::ProgressBar{}, healthai::CsvLog{log});
-  };
-  FederatedFit fit = prox ? run(healthai::FedProx{.mu = flags.proximal_mu}) : run(healthai::FedAvg{});
+  });
   if (!fit.message.empty()) throw healthai::Error(healthai::error::below_quorum, fit.message);
   if (!fit.converged) {
     std::fprintf(stderr, "warning: %s has not converged after %llu rounds; give it more --rounds\n",
@@ -39,6 +36,8 @@ FederatedFit run_one(Study& study, const std::string& strategy, std::uint64_t lo
 void run(const Flags& flags, healthai::RunManifest& manifest) {
   if (!flags.plot.empty()) std::filesystem::create_directories(flags.plot);
   const Hospitals hospitals = admit(flags);
+  for (const std::string& warning : hospitals.warnings)
+    std::fprintf(stderr, "warning: %s\n", warning.c_str());
   const std::vector<CoxModel<double>> models = cox_models(hospitals, flags);
   std::size_t events = 0;
   for (const CoxModel<double>& model : models) events += model.num_events();
@@ -49,7 +48,7 @@ void run(const Flags& flags, healthai::RunManifest& manifest) {
   healthai::InProcess transport = trainers(hospitals, flags, scaling);
   const double rate =
       flags.learning_rate ? *flags.learning_rate : healthai::federated_learning_rate(transport);
-  Study study{flags, scaling, transport, rate};
+  Study<healthai::InProcess> study{flags, scaling, transport, rate};
 
   // With --json - the result alone goes to standard output.
   std::FILE* const out = flags.json == "-" ? stderr : stdout;

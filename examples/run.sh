@@ -12,6 +12,8 @@ usage: bash examples/run.sh [EXAMPLE [ARGUMENTS...]]
 
 Installs what is missing, builds the example and runs it with its arguments. Without a name: lung_survival.
 The arguments of an example: bash examples/run.sh EXAMPLE --help
+Examples called mpi_... are started by mpirun on this machine, with 2 ranks, or as many as RANKS says:
+RANKS=4 bash examples/run.sh mpi_lung_survival
 
 Examples: $(list | paste -sd ' ')
 TEXT
@@ -35,4 +37,14 @@ need build example
 [[ -x $repo/build/release/examples/$example ]] || say "Building $example; the first time takes a minute or two."
 configure release -DHEALTHAI_EXAMPLES=ON -DHEALTHAI_TESTS=OFF -DHEALTHAI_BENCH=OFF -DHEALTHAI_PROJECT_TESTS=OFF
 build release "example_$example"
-exec "$repo/build/release/examples/$example" "$@"
+start=()
+if [[ $example == mpi_* ]]; then
+  start=(mpirun -n "${RANKS:-2}")
+  if mpirun --version | grep -q "Open MPI"; then
+    # More ranks than processors if asked for, and the threads of a rank on all processors; it refuses root unless told.
+    start+=(--oversubscribe --bind-to none)
+    [[ $(id -u) != 0 ]] || start+=(--allow-run-as-root)
+  fi
+  say "Starting: ${start[*]} $example $*"
+fi
+exec "${start[@]}" "$repo/build/release/examples/$example" "$@"

@@ -6,6 +6,8 @@
 #include <healthai/aggregation.hpp>
 #include <healthai/client.hpp>
 #include <healthai/compression.hpp>
+#include <healthai/simulation/attack.hpp>
+#include <healthai/simulation/partition.hpp>
 #include <utility>
 #include <vector>
 
@@ -159,6 +161,16 @@ Contender parse_contender(const std::string& text, const Training& common) {
   make_schedule(contender, 1);
   compress(contender.compressor, AnyClient::of(Probe{}));
   return contender;
+}
+
+std::vector<Contender> parse_contenders(const Flags& flags) {
+  std::vector<Contender> contenders;
+  for (const std::string& text : flags.strategies)
+    contenders.push_back(parse_contender(text, flags.training));
+  static_cast<void>(parse_selection(flags.selection));
+  if (!flags.attack.empty()) static_cast<void>(healthai::parse_attack(flags.attack));
+  if (!flags.partition.empty()) static_cast<void>(healthai::parse_partition(flags.partition));
+  return contenders;
 }
 
 healthai::Schedule make_schedule(const Contender& contender, std::size_t clients) {

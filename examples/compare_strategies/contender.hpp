@@ -4,6 +4,7 @@
 #include <healthai/server/schedule.hpp>
 #include <healthai/server/selection.hpp>
 #include <string>
+#include <vector>
 
 #include "compare_strategies/clients.hpp"
 #include "compare_strategies/flags.hpp"
@@ -25,6 +26,9 @@ struct Contender {
 
 /// Reads one entry of --strategies. \throws healthai::Error for what is not there, with what there is
 Contender parse_contender(const std::string& text, const Training& common);
+/// The entries of --strategies. Whatever else is wrong with the flags is said too, before hours are spent.
+/// \throws healthai::Error
+std::vector<Contender> parse_contenders(const Flags& flags);
 /// Who is asked in a round, as --selection says. \throws healthai::Error for another text
 healthai::ClientSelection parse_selection(const std::string& text);
 /// When replies are aggregated: rounds, or for fedbuff a buffer, by default of a fourth of the clients.

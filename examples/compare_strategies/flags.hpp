@@ -104,12 +104,20 @@ inline void check(const Flags& f) {
           "label_flip needs a task with classes");
 }
 
-/// Reads the command line. Prints help or the one thing that is wrong, and then returns the exit status.
-inline std::optional<int> parse(int argc, char** argv, Flags& f) {
-  CLI::App app{
+/// Whose command line it is.
+struct Program {
+  std::string name = "compare_strategies";
+  std::string about =
       "Compares federated strategies on the same data, splits and seeds, beside training on all data in one "
-      "place and "
-      "training alone. Without flags: mortality in eight networks of intensive care units."};
+      "place and training alone. Without flags: mortality in eight networks of intensive care units.";
+  std::string default_goal = "0.01 short of the pooled training";
+  std::string threads = "clients at work at once; 0: one for each processor. Changes no result";
+  bool speaks = true;  ///< of many processes with the same command line one does
+};
+
+/// Reads the command line. Prints help or the one thing that is wrong, and then returns the exit status.
+inline std::optional<int> parse(int argc, char** argv, Flags& f, const Program& program = {}) {
+  CLI::App app{program.about};
   const auto positive = CLI::PositiveNumber;
   app.add_option("--data", f.data, "CSV with a header; or an array: .npy, IDX, FILE.npz:NAME. Also .gz")
       ->capture_default_str()
@@ -237,19 +245,15 @@ inline std::optional<int> parse(int argc, char** argv, Flags& f) {
       ->check(positive)
       ->capture_default_str()
       ->group("Results");
-  app.add_option(
-         "--goal", f.goal,
-         "count rounds until the first metric is this good; default: 0.01 short of the pooled training")
+  app.add_option("--goal", f.goal,
+                 "count rounds until the first metric is this good; default: " + program.default_goal)
       ->group("Results");
   app.add_option("--seeds", f.seeds, "how many seeds: partition, start, batches, attackers, times")
       ->check(positive)
       ->capture_default_str()
       ->group("Results");
   app.add_option("--seed", f.first_seed, "the first one")->capture_default_str()->group("Results");
-  app.add_option("--threads", f.threads,
-                 "clients at work at once; 0: one for each processor. Changes no result")
-      ->capture_default_str()
-      ->group("Results");
+  app.add_option("--threads", f.threads, program.threads)->capture_default_str()->group("Results");
   app.add_option("--json", f.json, "file for everything, with the run manifest; - for standard output")
       ->group("Results");
   app.add_option("--csv", f.csv, "file for every metric, round and seed, one a row")->group("Results");
@@ -260,9 +264,9 @@ inline std::optional<int> parse(int argc, char** argv, Flags& f) {
     if (app.get_option("--data")->count() == 0) demonstrate(app, f);
     if (!f.list) check(f);
   } catch (const CLI::Success& help) {
-    return app.exit(help);
+    return program.speaks ? app.exit(help) : 0;
   } catch (const CLI::Error& e) {
-    std::cerr << "compare_strategies: " << e.what() << " (see --help)\n";
+    if (program.speaks) std::cerr << program.name << ": " << e.what() << " (see --help)\n";
     return 2;
   }
   return std::nullopt;

@@ -41,6 +41,7 @@ class AnyModel {
 
  public:
   using Scalar = double;
+  AnyModel() = default;  ///< none
   template <class M>
   static AnyModel of(M model) {
     return AnyModel(std::make_shared<Of<M>>(std::move(model)));

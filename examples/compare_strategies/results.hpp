@@ -130,8 +130,8 @@ inline void print_table(const Results& all, std::FILE* out) {
                    mean_bytes(result, &Run::bytes_up) / 1e6, seconds);
     }
   }
-  std::fprintf(out, "Goal: %s of %.4f. Bytes and seconds are those of one run.\n", all.metrics[0].c_str(),
-               all.goal);
+  if (!std::isnan(all.goal)) std::fprintf(out, "Goal: %s of %.4f. ", all.metrics[0].c_str(), all.goal);
+  std::fprintf(out, "Bytes and seconds are those of one run.\n");
   for (const Result& result : all.contenders) {
     for (const Run& run : result.runs) {
       if (run.problem.empty()) continue;
@@ -305,6 +305,32 @@ inline std::vector<std::string> write_plots(const std::string& folder, const Res
   for (std::size_t m = 0; m < all.metrics.size(); ++m) draw("convergence", m, "Round", &Curve::rounds);
   draw("time", 0, "Virtual seconds", &Curve::virtual_seconds);
   return written;
+}
+
+/// Prints the tables, and writes what --csv, --json and --plot ask for.
+inline void publish(const Results& results, const Dataset& data, const Flags& flags,
+                    healthai::RunManifest& manifest) {
+  std::FILE* const out =
+      flags.json == "-" ? stderr : stdout;  // with --json - the result alone goes to standard output
+  describe(data, flags, out);
+  print_table(results, out);
+  print_sites(results, out);
+  if (!flags.csv.empty()) write_csv(flags.csv, results, flags.first_seed);
+  if (!flags.json.empty()) {
+    nlohmann::ordered_json json = to_json(results, flags);
+    json["manifest"] = manifest.json();
+    const std::string text =
+        json.dump(1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
+    if (flags.json == "-") {
+      std::cout << text;
+    } else {
+      open_for_writing(flags.json) << text;
+    }
+  }
+  if (flags.plot.empty()) return;
+  for (const std::string& path : write_plots(flags.plot, results))
+    std::fprintf(out, "written: %s\n", path.c_str());
+  manifest.write(flags.plot + "/manifest.json");
 }
 
 }  // namespace compare

@@ -2,8 +2,8 @@
 
 namespace compare {
 
-template Run run_rounds(const healthai::BasicFedAdagrad<Rule>&, const Setup&);
-template Run run_rounds(const healthai::BasicFedAdam<Rule>&, const Setup&);
-template Run run_rounds(const healthai::BasicFedYogi<Rule>&, const Setup&);
+template Run run_rounds(const healthai::BasicFedAdagrad<Rule>&, Hosts&, const Setup&);
+template Run run_rounds(const healthai::BasicFedAdam<Rule>&, Hosts&, const Setup&);
+template Run run_rounds(const healthai::BasicFedYogi<Rule>&, Hosts&, const Setup&);
 
 }  // namespace compare

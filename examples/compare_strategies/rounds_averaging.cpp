@@ -2,8 +2,8 @@
 
 namespace compare {
 
-template Run run_rounds(const healthai::BasicFedAvg<Rule>&, const Setup&);
-template Run run_rounds(const healthai::BasicFedProx<Rule>&, const Setup&);
-template Run run_rounds(const healthai::BasicFedAvgM<Rule>&, const Setup&);
+template Run run_rounds(const healthai::BasicFedAvg<Rule>&, Hosts&, const Setup&);
+template Run run_rounds(const healthai::BasicFedProx<Rule>&, Hosts&, const Setup&);
+template Run run_rounds(const healthai::BasicFedAvgM<Rule>&, Hosts&, const Setup&);
 
 }  // namespace compare

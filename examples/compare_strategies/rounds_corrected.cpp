@@ -2,9 +2,9 @@
 
 namespace compare {
 
-template Run run_rounds(const healthai::BasicScaffold<Rule>&, const Setup&);
-template Run run_rounds(const healthai::BasicFedDyn<Rule>&, const Setup&);
-template Run run_rounds(const healthai::BasicFedNova<Rule>&, const Setup&);
-template Run run_rounds(const healthai::BasicQFedAvg<Rule>&, const Setup&);
+template Run run_rounds(const healthai::BasicScaffold<Rule>&, Hosts&, const Setup&);
+template Run run_rounds(const healthai::BasicFedDyn<Rule>&, Hosts&, const Setup&);
+template Run run_rounds(const healthai::BasicFedNova<Rule>&, Hosts&, const Setup&);
+template Run run_rounds(const healthai::BasicQFedAvg<Rule>&, Hosts&, const Setup&);
 
 }  // namespace compare

@@ -73,8 +73,9 @@ inline void standardise(std::vector<SiteRows>& sites, const std::string& how) {
 }
 
 /// Divides the rows among clients as --site-column or, with this seed, --partition says. Clients without a row to train on
-/// are left out. Without test rows models are judged by the rows that they are trained on.
-inline std::vector<SiteRows> divide(const Dataset& data, const Flags& flags, std::uint64_t seed) {
+/// are left out, and named if this process `speaks`. Without test rows models are judged by the rows that they are trained on.
+inline std::vector<SiteRows> divide(const Dataset& data, const Flags& flags, std::uint64_t seed,
+                                    bool speaks) {
   auto groups = data.sites;
   if (groups.empty()) {
     const auto rows =
@@ -93,8 +94,10 @@ inline std::vector<SiteRows> divide(const Dataset& data, const Flags& flags, std
     std::vector<std::size_t> test;
     for (const std::size_t row : rows) (data.test[row] ? test : train).push_back(row);
     if (train.empty()) {
-      std::fprintf(stderr, "seed %llu: %s has no row to train on and is left out\n",
-                   static_cast<unsigned long long>(seed), name.c_str());
+      if (speaks) {
+        std::fprintf(stderr, "seed %llu: %s has no row to train on and is left out\n",
+                     static_cast<unsigned long long>(seed), name.c_str());
+      }
       continue;
     }
     sites.push_back(

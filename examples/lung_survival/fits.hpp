@@ -80,15 +80,31 @@ inline std::vector<double> standard_errors(std::span<const CoxModel<double>> mod
 }
 
 /// What a federated run needs besides a strategy.
+template <class TransportType>
 struct Study {
   const Flags& flags;
   healthai::Scaling scaling;
-  healthai::InProcess& hospitals;
+  TransportType& hospitals;
   double learning_rate;
 };
 
+/// The strategy that --strategy names, to a person.
+inline std::string name_of(const Flags& flags, const std::string& strategy, std::uint64_t local_steps) {
+  const std::string steps = std::to_string(local_steps) + (local_steps == 1 ? " local step" : " local steps");
+  return strategy == "fedprox" ? "FedProx, mu " + healthai::number_text(flags.proximal_mu) + ", " + steps
+                               : "FedAvg, " + steps;
+}
+/// Calls `run(strategy)` with that strategy. \return what it returns
+template <class Run>
+FederatedFit with_strategy(const Flags& flags, const std::string& strategy, Run run) {
+  if (strategy == "fedprox")
+    return run(healthai::BasicFedProx<Rule>{.mu = flags.proximal_mu, .aggregator = flags.rule()});
+  return run(healthai::BasicFedAvg<Rule>{.aggregator = flags.rule()});
+}
+
 /// Minus the sum over hospitals of their log partial likelihoods: one evaluation over all of them.
-inline double log_likelihood(healthai::InProcess& hospitals, const healthai::Parameters<double>& at) {
+template <class TransportType>
+double log_likelihood(TransportType& hospitals, const healthai::Parameters<double>& at) {
   const auto sums = healthai::ask_everyone<healthai::Evaluate<double>>(hospitals, {{}, at});
   for (const healthai::Metric& metric : healthai::metrics_of(sums.scalars)) {
     if (metric.name == "loss") return -metric.numerator;
@@ -96,9 +112,9 @@ inline double log_likelihood(healthai::InProcess& hospitals, const healthai::Par
   return 0;
 }
 
-template <class Strategy, class... Observers>
-FederatedFit federated_fit(std::string name, Study& study, Strategy strategy, std::uint64_t local_steps,
-                           Observers&&... observers) {
+template <class TransportType, class Strategy, class... Observers>
+FederatedFit federated_fit(std::string name, Study<TransportType>& study, Strategy strategy,
+                           std::uint64_t local_steps, Observers&&... observers) {
   const Flags& flags = study.flags;
   const healthai::Parameters<double> zero(CoxModel<double>::layout_for(flags.covariates.size()));
   healthai::Federation federation{

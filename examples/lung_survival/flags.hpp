@@ -6,9 +6,14 @@
 #include <string>
 #include <vector>
 
+#include "healthai/aggregation/any_aggregator.hpp"
+#include "healthai/aggregation/reproducible_mean.hpp"
 #include "healthai/model/cox.hpp"
 
 namespace lung {
+
+/// How the hospitals' updates become one: as --aggregator says.
+using Rule = healthai::AnyAggregator<double>;
 
 /// What the command line says.
 struct Flags {
@@ -23,6 +28,7 @@ struct Flags {
   std::uint64_t local_steps = 1;
   std::optional<double> learning_rate{};
   double proximal_mu = 1;
+  std::string aggregator = "mean";
   double tolerance = 1e-13;
   std::uint64_t seed = 1;
   std::size_t threads = 1;
@@ -33,15 +39,25 @@ struct Flags {
 
   /// Whether one strategy was asked for rather than the comparison.
   [[nodiscard]] bool single() const { return !strategy.empty(); }
+  [[nodiscard]] Rule rule() const {
+    return aggregator == "reproducible" ? Rule(healthai::ReproducibleMean{}) : Rule(healthai::WeightedMean{});
+  }
+};
+
+/// Whose command line it is.
+struct Program {
+  std::string name = "lung_survival";
+  std::string about =
+      "Ten hospitals fit one lung-cancer survival model (Cox) without pooling a record. Without --strategy: "
+      "compares what each hospital gets alone, their meta-analysis, FedAvg, FedProx and the pooled fit.";
+  bool plots = true;
+  bool speaks = true;  ///< of many processes with the same command line one does
 };
 
 /// Reads the command line. Prints help or the one thing that is wrong, and then returns the exit status.
-inline std::optional<int> parse(int argc, char** argv, Flags& flags) {
+inline std::optional<int> parse(int argc, char** argv, Flags& flags, const Program& program = {}) {
   using healthai::Ties;
-  CLI::App app{
-      "Ten hospitals fit one lung-cancer survival model (Cox) without pooling a record. Without --strategy: "
-      "compares what "
-      "each hospital gets alone, their meta-analysis, FedAvg, FedProx and the pooled fit."};
+  CLI::App app{program.about};
   app.add_option("--data", flags.data, "CSV file with one patient a row")->capture_default_str();
   app.add_option("--site-column", flags.site_column, "which hospital a row belongs to")
       ->capture_default_str();
@@ -72,6 +88,10 @@ inline std::optional<int> parse(int argc, char** argv, Flags& flags) {
                             "FedProx: weight of the pull towards the global model")
                  ->check(CLI::NonNegativeNumber)
                  ->capture_default_str();
+  app.add_option("--aggregator", flags.aggregator,
+                 "mean, or reproducible: the weighted mean whose bits depend on no order and no grouping")
+      ->check(CLI::IsMember({"mean", "reproducible"}))
+      ->capture_default_str();
   app.add_option("--tolerance", flags.tolerance,
                  "stop once a round moves the (standardised) coefficients by less")
       ->check(CLI::NonNegativeNumber)
@@ -83,7 +103,8 @@ inline std::optional<int> parse(int argc, char** argv, Flags& flags) {
       app.add_option("--checkpoint", flags.checkpoint, "file to save the run in, every 100 rounds");
   app.add_flag("--resume", flags.resume, "go on from --checkpoint if that file is there")->needs(checkpoint);
   app.add_option("--json", flags.json, "file to write the result of one strategy to; - for standard output");
-  app.add_option("--plot", flags.plot, "folder for the plots, the log of rounds and the manifest");
+  if (program.plots)
+    app.add_option("--plot", flags.plot, "folder for the plots, the log of rounds and the manifest");
   try {
     app.parse(argc, argv);
     if (mu->count() > 0 && strategy->count() > 0 && flags.strategy != "fedprox") {
@@ -94,9 +115,9 @@ inline std::optional<int> parse(int argc, char** argv, Flags& flags) {
       flags.strategy = "fedavg";
     if (!flags.single() && flags.plot.empty()) flags.plot = "results/lung_survival";
   } catch (const CLI::Success& help) {
-    return app.exit(help);
+    return program.speaks ? app.exit(help) : 0;
   } catch (const CLI::Error& e) {
-    std::cerr << "lung_survival: " << e.what() << " (see --help)\n";
+    if (program.speaks) std::cerr << program.name << ": " << e.what() << " (see --help)\n";
     return 2;
   }
   return std::nullopt;

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstddef>
-#include <cstdio>
 #include <string>
 #include <utility>
 #include <vector>
@@ -18,7 +17,8 @@ using healthai::CoxModel;
 /// gets to see of them goes through `tables` and `trainers` only.
 struct Hospitals {
   std::vector<healthai::Site> sites;
-  std::size_t dropped = 0;  ///< rows with a missing value in a used column
+  std::size_t dropped = 0;              ///< rows with a missing value in a used column
+  std::vector<std::string> warnings{};  ///< for a person
 
   [[nodiscard]] std::size_t patients() const {
     std::size_t n = 0;
@@ -45,10 +45,8 @@ inline Hospitals admit(const Flags& flags) {
                                 std::to_string(before) + " rows has a value in every column used");
     }
     if (site.table.rows() == 1) {
-      std::fprintf(
-          stderr,
-          "warning: site \"%s\" has a single patient: it adds nothing to a model stratified by site\n",
-          site.name.c_str());
+      hospitals.warnings.push_back("site \"" + site.name +
+                                   "\" has a single patient: it adds nothing to a model stratified by site");
     }
   }
   return hospitals;

@@ -11,6 +11,8 @@
 #include "healthai/data/csv.hpp"
 #include "healthai/data/partition.hpp"
 
+namespace data_column_moments_test {
+
 using csv_test::message_of;
 using healthai::add_moments;
 using healthai::column_moments;
@@ -167,3 +169,5 @@ TEST_CASE("asking again about the mean") {
           (void)healthai::recentred(request, {4, {8, 1}, {20, 1}});
         }) != "(no Error)");
 }
+
+}  // namespace data_column_moments_test

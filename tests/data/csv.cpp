@@ -15,6 +15,8 @@
 
 #include "csv_text.hpp"
 
+namespace data_csv_test {
+
 using csv_test::csv_text;
 using csv_test::message_of;
 using csv_test::same;
@@ -288,3 +290,5 @@ TEST_CASE("any bytes give a table or an Error of one line") {
     }
   }));
 }
+
+}  // namespace data_csv_test

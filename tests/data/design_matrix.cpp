@@ -7,6 +7,8 @@
 #include "csv_text.hpp"
 #include "healthai/data/csv.hpp"
 
+namespace data_design_matrix_test {
+
 using csv_test::message_of;
 using healthai::design_matrix;
 using healthai::DesignMatrix;
@@ -86,3 +88,5 @@ TEST_CASE("targets") {
         }).find("t.csv, line 5, column \"dead\": expected a number, but the value is missing") == 0);
   CHECK(message_of(error::csv, [] { (void)healthai::binary_target(table(), "ward"); }) != "(no Error)");
 }
+
+}  // namespace data_design_matrix_test

@@ -13,6 +13,8 @@
 #include "healthai/data/idx.hpp"
 #include "healthai/model/array_features.hpp"
 
+namespace data_gzip_test {
+
 using namespace array_test;
 using csv_test::message_of;
 using healthai::gunzip;
@@ -134,3 +136,5 @@ TEST_CASE("gzip and idx: Fashion-MNIST") {
     CHECK(counts == std::vector<std::size_t>(10, part.rows / 10));
   }
 }
+
+}  // namespace data_gzip_test

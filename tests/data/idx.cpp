@@ -11,6 +11,8 @@
 #include "array_bytes.hpp"
 #include "csv_text.hpp"
 
+namespace data_idx_test {
+
 using namespace array_test;
 using csv_test::message_of;
 using healthai::parse_idx;
@@ -113,3 +115,5 @@ TEST_CASE("idx: damage gives an Error of one line, or an array, and nothing else
     survives(bytes);
   }));
 }
+
+}  // namespace data_idx_test

@@ -13,6 +13,8 @@
 #include "array_bytes.hpp"
 #include "csv_text.hpp"
 
+namespace data_npy_test {
+
 using namespace array_test;
 using csv_test::message_of;
 using healthai::parse_npy;
@@ -287,3 +289,5 @@ TEST_CASE("npy: damage gives an Error of one line, or an array, and nothing else
     survives(bytes);
   }));
 }
+
+}  // namespace data_npy_test

@@ -11,6 +11,8 @@
 #include "array_bytes.hpp"
 #include "csv_text.hpp"
 
+namespace data_npz_test {
+
 using namespace array_test;
 using csv_test::message_of;
 using healthai::NpzFile;
@@ -156,3 +158,5 @@ TEST_CASE("npz: damage gives an Error of one line, or arrays, and nothing else")
     }
   }));
 }
+
+}  // namespace data_npz_test

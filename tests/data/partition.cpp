@@ -8,6 +8,8 @@
 #include "csv_text.hpp"
 #include "healthai/data/csv.hpp"
 
+namespace data_partition_test {
+
 using csv_test::message_of;
 using csv_test::same;
 using healthai::parse_csv;
@@ -121,3 +123,5 @@ TEST_CASE("every row goes to exactly one site, in order") {
     }
   }));
 }
+
+}  // namespace data_partition_test

@@ -13,6 +13,8 @@
 #include "healthai/data/csv.hpp"
 #include "healthai/data/partition.hpp"
 
+namespace data_scaling_test {
+
 using csv_test::message_of;
 using healthai::add_moments;
 using healthai::column_moments;
@@ -197,3 +199,5 @@ TEST_CASE("what does not fit a scaling") {
           }).find("Scaling: expected") == 0);
   }
 }
+
+}  // namespace data_scaling_test

@@ -8,6 +8,8 @@
 
 #include "csv_text.hpp"
 
+namespace data_table_test {
+
 using csv_test::message_of;
 using csv_test::same;
 using healthai::Table;
@@ -184,3 +186,5 @@ TEST_CASE("appending what does not fit is refused and changes nothing") {
   CHECK(same(table, three_patients()));
   CHECK(fewer.rows() == 1);
 }
+
+}  // namespace data_table_test

@@ -11,6 +11,8 @@
 #include "../../examples/compare_strategies/metrics.hpp"
 #include "run_example.hpp"
 
+namespace examples_compare_strategies_test {
+
 namespace {
 
 const std::string units =
@@ -272,3 +274,5 @@ TEST_CASE("metrics by hand") {
   CHECK(both.mean == 2);
   CHECK(both.sd == doctest::Approx(std::sqrt(2.0)));
 }
+
+}  // namespace examples_compare_strategies_test

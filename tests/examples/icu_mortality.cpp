@@ -6,6 +6,8 @@
 #include "../../examples/icu_mortality/auc.hpp"
 #include "run_example.hpp"
 
+namespace examples_icu_mortality_test {
+
 TEST_CASE("FedAvg reproduces the coefficients and the AUC of an independent implementation") {
   const ProgramResult result = run_example("icu_mortality");
   CAPTURE(result.output);
@@ -78,3 +80,5 @@ TEST_CASE("the area under the curve is the share of pairs in the right order") {
   }
   CHECK(icu::area_under_curve(scores, died) == doctest::Approx(wins / 9).epsilon(1e-15));
 }
+
+}  // namespace examples_icu_mortality_test

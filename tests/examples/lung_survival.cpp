@@ -15,6 +15,8 @@
 #include <string>
 #include <thread>
 
+namespace examples_lung_survival_test {
+
 namespace {
 
 /// A folder of its own, removed at the end.
@@ -207,3 +209,5 @@ TEST_CASE("a run that is killed and resumed ends with the same bits") {
   CHECK(a["log_likelihood"] == b["log_likelihood"]);
   CHECK(b["rounds"] == 20000);
 }
+
+}  // namespace examples_lung_survival_test

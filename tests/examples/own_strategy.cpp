@@ -2,6 +2,8 @@
 
 #include "run_example.hpp"
 
+namespace examples_own_strategy_test {
+
 TEST_CASE("a strategy of one's own beside FedAvg: the first round is the same, later ones are faster") {
   const ProgramResult result = run_example("own_strategy");
   CAPTURE(result.output);
@@ -20,3 +22,5 @@ TEST_CASE("a strategy of one's own beside FedAvg: the first round is the same, l
     CHECK(losses(round).second < losses(round).first);
   }
 }
+
+}  // namespace examples_own_strategy_test

@@ -5,6 +5,8 @@
 #include "../../examples/own_training_code/stay_model.hpp"
 #include "run_example.hpp"
 
+namespace examples_own_training_code_test {
+
 TEST_CASE("foreign training code takes part, fails by name and can be interrupted") {
   const ProgramResult result = run_example("own_training_code");
   CAPTURE(result.output);
@@ -37,3 +39,5 @@ TEST_CASE("the hospital's solver with a pull finds the minimum of the pulled obj
     CHECK(std::fabs(gradient) < 1e-12);
   }
 }
+
+}  // namespace examples_own_training_code_test

@@ -4,6 +4,8 @@
 
 #include "run_example.hpp"
 
+namespace examples_quickstart_test {
+
 TEST_CASE("the quickstart reaches the hazard ratios of the stratified pooled fit") {
   const ProgramResult result = run_example("quickstart");
   CHECK(result.status == 0);
@@ -17,3 +19,5 @@ TEST_CASE("the quickstart reaches the hazard ratios of the stratified pooled fit
   CHECK(result.number_after("ph.ecog  hazard ratio") ==
         doctest::Approx(std::exp(0.5403424044037637)).epsilon(5e-5));
 }
+
+}  // namespace examples_quickstart_test

@@ -11,6 +11,8 @@
 
 #include "run_example.hpp"
 
+namespace examples_robustness_test {
+
 namespace {
 
 /// The lines of the table that begins with `| rule | no attack |`, in cells.
@@ -50,3 +52,5 @@ TEST_CASE("the page about robustness shows what the program measures") {
     }
   }
 }
+
+}  // namespace examples_robustness_test

@@ -27,10 +27,9 @@ struct ProgramResult {
   }
 };
 
-/// Runs the built example NAME with arguments, which the shell reads.
-inline ProgramResult run_example(const std::string& name, const std::string& arguments = {}) {
-  const std::string command = "\"" HEALTHAI_EXAMPLES_DIR "/" + name + "\" " + arguments + " 2>&1 </dev/null";
-  std::FILE* pipe = popen(command.c_str(), "r");
+/// Runs a command of the shell, without standard input.
+inline ProgramResult run_command(const std::string& command) {
+  std::FILE* pipe = popen(("{ " + command + "; } 2>&1 </dev/null").c_str(), "r");
   if (pipe == nullptr) throw std::runtime_error("cannot run " + command);
   ProgramResult result;
   std::array<char, 4096> buffer{};
@@ -41,6 +40,11 @@ inline ProgramResult run_example(const std::string& name, const std::string& arg
   const int status = pclose(pipe);
   result.status = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
   return result;
+}
+
+/// Runs the built example NAME with arguments, which the shell reads.
+inline ProgramResult run_example(const std::string& name, const std::string& arguments = {}) {
+  return run_command("\"" HEALTHAI_EXAMPLES_DIR "/" + name + "\" " + arguments);
 }
 
 /// A new folder that is gone with the object.

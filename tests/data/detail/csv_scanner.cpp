@@ -4,6 +4,8 @@
 #include <string>
 #include <vector>
 
+namespace data_detail_csv_scanner_test {
+
 using healthai::detail::CsvField;
 using healthai::detail::CsvScanner;
 
@@ -58,3 +60,5 @@ TEST_CASE("whether only blank lines are left") {
   for (int i = 0; i < 3; ++i) REQUIRE(scanner.record(fields));
   CHECK(scanner.only_blank_lines_left());
 }
+
+}  // namespace data_detail_csv_scanner_test

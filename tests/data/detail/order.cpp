@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+namespace data_detail_order_test {
+
 namespace detail = healthai::detail;
 using Order = std::vector<std::size_t>;
 
@@ -31,3 +33,5 @@ TEST_CASE("repeated texts") {
     RC_ASSERT(detail::find_repeated(texts).has_value() == repeated);
   }));
 }
+
+}  // namespace data_detail_order_test

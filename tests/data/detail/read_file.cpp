@@ -7,6 +7,8 @@
 
 #include "../csv_text.hpp"
 
+namespace data_detail_read_file_test {
+
 using csv_test::message_of;
 using healthai::detail::read_file;
 
@@ -38,3 +40,5 @@ TEST_CASE("read file: what the operating system refuses is told") {
             ": expected a test file, but it cannot be read (Is a directory); check the path and its "
             "permissions");
 }
+
+}  // namespace data_detail_read_file_test

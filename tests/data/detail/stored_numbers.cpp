@@ -8,6 +8,8 @@
 
 #include "../csv_text.hpp"
 
+namespace data_detail_stored_numbers_test {
+
 using namespace healthai::detail;
 using csv_test::message_of;
 
@@ -61,3 +63,5 @@ TEST_CASE("stored numbers: the bytes must be those of the shape") {
   CHECK(message({std::size_t{1} << 62U, 0}, 0) ==
         "f: expected a shape whose numbers fit in memory, got (4611686018427387904, 0); the file is damaged");
 }
+
+}  // namespace data_detail_stored_numbers_test

@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+namespace data_detail_text_test {
+
 namespace detail = healthai::detail;
 
 TEST_CASE("a number is the whole of a text, finite, without spaces") {
@@ -80,3 +82,5 @@ TEST_CASE("the closest name") {
     RC_ASSERT(detail::edit_distance(a, b) == detail::edit_distance(b, a));
   }));
 }
+
+}  // namespace data_detail_text_test
