@@ -59,14 +59,20 @@ results=()
 for source in "$repo"/bench/*.cpp; do
   name=$(basename "$source" .cpp)
   program=$repo/build/release/bench/bench_$name
+  if [[ ! -x $program ]]; then
+    say "bench_$name was not built: a library that it needs is not here"
+    continue
+  fi
   if [[ -n $filter ]]; then
     "$program" --benchmark_list_tests --benchmark_filter="$filter" 2>/dev/null | grep -q / || continue
     arguments_here=("${arguments[@]}" "--benchmark_filter=($filter)|^baseline/")
   else
     arguments_here=("${arguments[@]}")
   fi
+  launcher=()
+  [[ $name != mpi ]] || launcher=(env OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 mpirun -n 2)
   say "== $name"
-  "$program" "${arguments_here[@]}" --benchmark_out="$work/$name.json" --benchmark_out_format=json
+  "${launcher[@]}" "$program" "${arguments_here[@]}" --benchmark_out="$work/$name.json" --benchmark_out_format=json
   results+=("$work/$name.json")
 done
 

@@ -8,10 +8,6 @@ if(NOT MSVC)
     # GCC 12 sees overlapping copies in std::string's operator+ where there are none (GCC bug 105651).
     target_compile_options(healthai_warnings INTERFACE -Wno-restrict)
   endif()
-  if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_FLAGS MATCHES "-fsanitize")
-    # Its documentation says that this warning is unreliable then: the sanitizer's own code hides what is initialised.
-    target_compile_options(healthai_warnings INTERFACE -Wno-maybe-uninitialized)
-  endif()
 endif()
 
 if(HEALTHAI_CCACHE AND NOT DEFINED CMAKE_CXX_COMPILER_LAUNCHER)

@@ -63,5 +63,26 @@ else()
   message(STATUS "healthai: no libzip, so no healthai::npz (Debian: libzip-dev)")
 endif()
 
+# The network: sockets and TLS, and the node that a hospital runs. Absent where OpenSSL or nlohmann_json (policy files,
+# audit log) is.
+find_package(OpenSSL 3.0 QUIET)
+if(OpenSSL_FOUND AND nlohmann_json_FOUND)
+  healthai_add_target(socket ROOMS transport/socket client/node LINKS healthai OpenSSL::SSL OpenSSL::Crypto
+                      nlohmann_json::nlohmann_json)
+else()
+  list(FILTER healthai_headers EXCLUDE REGEX "/include/healthai/(transport/socket|client/node)/")
+  message(STATUS "healthai: no OpenSSL 3 or no nlohmann_json, so no healthai::socket (Debian: libssl-dev, nlohmann-json3-dev)")
+endif()
+
+# Many machines: MPI. Absent where there is none.
+set(MPI_CXX_SKIP_MPICXX ON) # the C++ bindings that MPI itself gave up
+find_package(MPI 3.1 QUIET COMPONENTS CXX)
+if(MPI_CXX_FOUND)
+  healthai_add_target(mpi ROOMS transport/mpi LINKS healthai MPI::MPI_CXX)
+else()
+  list(FILTER healthai_headers EXCLUDE REGEX "/include/healthai/transport/mpi/")
+  message(STATUS "healthai: no MPI, so no healthai::mpi (Debian: libopenmpi-dev, or libmpich-dev)")
+endif()
+
 healthai_add_target(healthai LINKS Eigen3::Eigen xtensor Boost::headers Random123::Random123 Threads::Threads)
 target_compile_features(healthai INTERFACE cxx_std_20)

@@ -57,6 +57,7 @@ struct WeightedMean;
 struct ReproducibleMean;
 struct Bulyan;
 struct CenteredClipping;
+struct CoordinateSlice;
 struct GeometricMedian;
 struct Krum;
 struct MeanOfClosest;
@@ -102,6 +103,10 @@ using Scaffold = BasicScaffold<WeightedMean>;
 // transport
 class InProcess;
 struct InProcessOptions;
+struct RelayOptions;
+struct RelaysOptions;
+template <class Transport>
+class Relays;
 
 // server
 struct Buffered;

@@ -16,6 +16,8 @@
 #include "healthai/strategy/scaffold.hpp"
 #include "healthai/transport/in_process.hpp"
 
+namespace compression_compressed_test {
+
 using namespace healthai;
 using wrapping::train_at;
 
@@ -377,3 +379,5 @@ TEST_CASE("simulated attackers compress too, or see what others compress") {
   CHECK(updates(SignFlip{.scale = 1}) == Numbers{(4.0 + 8) / 2, (0.5 - 1) / 2});
   CHECK(updates(InnerProductManipulation{.epsilon = 0.5}) == Numbers{(4.0 - 2) / 2, (0.5 - 0.25) / 2});
 }
+
+}  // namespace compression_compressed_test

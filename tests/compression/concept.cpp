@@ -4,6 +4,8 @@
 
 #include "healthai/compression.hpp"
 
+namespace compression_concept_test {
+
 using namespace healthai;
 
 namespace {
@@ -42,3 +44,5 @@ TEST_CASE("what each compressor says of itself") {
   CHECK(Qsgd{.levels = 23, .bucket = 512}.contracts());
   CHECK_FALSE(Qsgd{.levels = 22, .bucket = 512}.contracts());
 }
+
+}  // namespace compression_concept_test

@@ -2,6 +2,8 @@
 
 #include "support.hpp"
 
+namespace compression_decode_test {
+
 using namespace healthai;
 using namespace compressing;
 
@@ -83,3 +85,5 @@ TEST_CASE("it travels in the archive") {
   CHECK(copy.compressed->fingerprint == layout.fingerprint());
   CHECK(copy.compressed->bytes == reply.compressed->bytes);
 }
+
+}  // namespace compression_decode_test

@@ -2,6 +2,8 @@
 
 #include "support.hpp"
 
+namespace compression_low_precision_test {
+
 using namespace healthai;
 using namespace compressing;
 
@@ -72,3 +74,5 @@ TEST_CASE("hostile bytes") {
 TEST_CASE("settings outside their range") {
   refused(Int8{.bucket = 0});
 }
+
+}  // namespace compression_low_precision_test

@@ -2,6 +2,8 @@
 
 #include "support.hpp"
 
+namespace compression_qsgd_test {
+
 using namespace healthai;
 using namespace compressing;
 
@@ -82,3 +84,5 @@ TEST_CASE("settings outside their range") {
   refused(Qsgd{.levels = (1U << 30U) + 1});
   refused(Qsgd{.bucket = 0});
 }
+
+}  // namespace compression_qsgd_test

@@ -4,6 +4,8 @@
 
 #include "support.hpp"
 
+namespace compression_random_k_test {
+
 using namespace healthai;
 using namespace compressing;
 
@@ -97,3 +99,5 @@ TEST_CASE("settings outside their range") {
   refused(RandomK{.share = 1.5});
   refused(RandomK{.count = 0});
 }
+
+}  // namespace compression_random_k_test

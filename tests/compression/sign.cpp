@@ -2,6 +2,8 @@
 
 #include "support.hpp"
 
+namespace compression_sign_test {
+
 using namespace healthai;
 using namespace compressing;
 
@@ -44,3 +46,5 @@ TEST_CASE("hostile bytes") {
 TEST_CASE("settings outside their range") {
   refused(Sign{.bucket = 0});
 }
+
+}  // namespace compression_sign_test

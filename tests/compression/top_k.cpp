@@ -2,6 +2,8 @@
 
 #include "support.hpp"
 
+namespace compression_top_k_test {
+
 using namespace healthai;
 using namespace compressing;
 
@@ -71,3 +73,5 @@ TEST_CASE("settings outside their range") {
   refused(TopK{.share = 0});
   refused(TopK{.count = 0});
 }
+
+}  // namespace compression_top_k_test

@@ -10,6 +10,8 @@
 #include "healthai/data.hpp"
 #include "healthai/healthai.hpp"
 
+namespace docs_embedding_test {
+
 using namespace healthai;
 
 namespace {
@@ -141,3 +143,5 @@ TEST_CASE("a task of one's own") {
   REQUIRE(answer.failures.size() == 1);
   CHECK(answer.failures[0].error == "unsupported_task");
 }
+
+}  // namespace docs_embedding_test

@@ -11,6 +11,8 @@
 #include "healthai/reporting.hpp"
 #include "healthai/reporting/line_plot.hpp"
 
+namespace docs_getting_started_test {
+
 using namespace healthai;
 
 namespace {
@@ -84,3 +86,5 @@ TEST_CASE("a run that is watched, logged and stopped in time") {
   CHECK(loss.back() < loss.front());
   CHECK(std::filesystem::file_size(picture) > 1000);
 }
+
+}  // namespace docs_getting_started_test

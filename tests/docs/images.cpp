@@ -11,6 +11,8 @@
 #include "healthai/healthai.hpp"
 #include "healthai/model/conv_net.hpp"
 
+namespace docs_images_test {
+
 using namespace healthai;
 
 namespace {
@@ -65,3 +67,5 @@ TEST_CASE("hospitals with images of their own") {
   CHECK(outcome.history.size() == 10);
   CHECK(outcome.history.back().evaluation->clients["accuracy"] > 0.95);
 }
+
+}  // namespace docs_images_test

@@ -12,6 +12,8 @@
 #include <string_view>
 #include <vector>
 
+namespace docs_pages_test {
+
 namespace {
 
 namespace fs = std::filesystem;
@@ -213,3 +215,5 @@ TEST_CASE("the page of errors has every id of the catalogue and no other") {
   std::sort(rows.begin(), rows.end());
   CHECK(ids == rows);
 }
+
+}  // namespace docs_pages_test

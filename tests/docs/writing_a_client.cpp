@@ -3,6 +3,8 @@
 
 #include "healthai/healthai.hpp"
 
+namespace docs_writing_a_client_test {
+
 using namespace healthai;
 
 namespace {
@@ -68,3 +70,5 @@ TEST_CASE("without honours() it is left out of FedProx, by name") {
   const auto outcome = federation.run(Parameters<double>(Layout{{"mean", {}}}));
   CHECK(outcome.history.at(0).failures.at(0).error == "refused");
 }
+
+}  // namespace docs_writing_a_client_test

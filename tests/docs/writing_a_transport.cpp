@@ -9,6 +9,8 @@
 #include "healthai/data.hpp"
 #include "healthai/healthai.hpp"
 
+namespace docs_writing_a_transport_test {
+
 using namespace healthai;
 
 namespace {
@@ -170,3 +172,5 @@ TEST_CASE("other tasks travel the same way") {
   mine.add("b", trainer(2));
   CHECK(federated_learning_rate(mine) == doctest::Approx(1.0 / 3).epsilon(1e-15));
 }
+
+}  // namespace docs_writing_a_transport_test

@@ -6,6 +6,8 @@
 
 #include "healthai/healthai.hpp"
 
+namespace docs_writing_an_aggregator_test {
+
 using namespace healthai;
 
 namespace {
@@ -139,3 +141,5 @@ TEST_CASE("the cautious mean, one by one, merged, and from sums") {
   }
   CHECK_THROWS_AS(CautiousMean{.patients = 0}.begin<double>(two).finish(), Error);
 }
+
+}  // namespace docs_writing_an_aggregator_test

@@ -34,3 +34,12 @@ list(FILTER files INCLUDE REGEX "/(zlib\\.h|zip\\.h)$")
 if(files)
   message(FATAL_ERROR "data.hpp must not reach ${files}: data/gzip.hpp and data/npz.hpp are headers of their own")
 endif()
+
+# Sockets and MPI are two things: who uses one need not have the other.
+if(EXISTS "${SOURCE}/include/healthai/transport/socket/server.hpp")
+  headers_of(files "#include <healthai/transport/socket/server.hpp>\n#include <healthai/transport/socket/client.hpp>")
+  list(FILTER files INCLUDE REGEX "/(mpi\\.h|transport/mpi/)")
+  if(files)
+    message(FATAL_ERROR "the socket transport must not reach ${files}")
+  endif()
+endif()

@@ -23,17 +23,11 @@
 #include "healthai/aggregation/reproducible_mean.hpp"
 #include "healthai/aggregation/trimmed_mean.hpp"
 #include "healthai/aggregation/weighted_mean.hpp"
+#include "sanitized.hpp"
 
 using namespace healthai;
 
 namespace {
-
-// Sanitizers need memory of their own.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr bool sanitized = true;
-#else
-constexpr bool sanitized = false;
-#endif
 
 /// Bytes of this process in memory: `VmRSS` now, `VmHWM` at most.
 double memory(const std::string& name) {

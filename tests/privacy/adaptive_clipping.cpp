@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+namespace privacy_adaptive_clipping_test {
+
 using namespace healthai;
 
 namespace {
@@ -94,3 +96,5 @@ TEST_CASE("adaptive clipping: numbers outside their range") {
   refuses([] { static_cast<void>(adaptive_clipping_noise(1, 0)); }, "clients must be positive");
   refuses([] { static_cast<void>(adaptive_clipping_noise(1, 10, -1.0)); }, "count's noise");
 }
+
+}  // namespace privacy_adaptive_clipping_test

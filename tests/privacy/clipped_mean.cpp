@@ -9,6 +9,8 @@
 
 #include "healthai/aggregation/norm_bounded_mean.hpp"
 
+namespace privacy_clipped_mean_test {
+
 using namespace healthai;
 
 namespace {
@@ -68,3 +70,5 @@ TEST_CASE("clipped mean: numbers outside their range") {
   refuses([] { return clipped_mean_sensitivity(1, std::vector<double>{0, 0}); }, "2 clients sum to 0");
   refuses([] { return clipped_mean_sensitivity(1, {}); }, "0 clients");
 }
+
+}  // namespace privacy_clipped_mean_test

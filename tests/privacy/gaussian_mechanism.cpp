@@ -7,6 +7,8 @@
 #include <limits>
 #include <string>
 
+namespace privacy_gaussian_mechanism_test {
+
 using namespace healthai;
 
 namespace {
@@ -90,3 +92,5 @@ TEST_CASE("Gaussian mechanism: numbers outside their range") {
   refuses([&] { return gaussian_delta(1, 0, 1); }, "standard deviation");
   refuses([&] { return gaussian_delta(1, 1, -1); }, "epsilon must not be negative");
 }
+
+}  // namespace privacy_gaussian_mechanism_test

@@ -15,6 +15,8 @@
 #include "healthai/server/observer.hpp"
 #include "scratch_folder.hpp"
 
+namespace reporting_csv_log_test {
+
 using namespace healthai;
 
 static_assert(Observer<CsvLog>);
@@ -236,3 +238,5 @@ TEST_CASE("a client that invents metrics without end cannot widen the table with
   REQUIRE(records.size() == 3);                                     // the row itself is there
   for (const auto& record : records) CHECK(record.size() == 1018);  // and the 18 of every log
 }
+
+}  // namespace reporting_csv_log_test

@@ -7,6 +7,8 @@
 
 #include "scratch_folder.hpp"
 
+namespace reporting_forest_plot_test {
+
 using namespace healthai;
 
 namespace {
@@ -103,3 +105,5 @@ TEST_CASE("gnuplot draws it, whatever the text holds") {
   summary.write(folder.path("summary.png"));
   CHECK(folder.read("summary.png").starts_with("\x89PNG\r\n\x1a\n"));
 }
+
+}  // namespace reporting_forest_plot_test

@@ -11,6 +11,8 @@
 #include "healthai/server/observer.hpp"
 #include "scratch_folder.hpp"
 
+namespace reporting_json_log_test {
+
 using namespace healthai;
 
 static_assert(Observer<JsonLog>);
@@ -155,3 +157,5 @@ TEST_CASE("a path that cannot be written is reported, and used once it can be") 
   CHECK(errors.size() == 2);
   CHECK(outline(folder.read("later/log.jsonl")) == "s0 2 e2");
 }
+
+}  // namespace reporting_json_log_test

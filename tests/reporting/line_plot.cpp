@@ -8,6 +8,8 @@
 
 #include "scratch_folder.hpp"
 
+namespace reporting_line_plot_test {
+
 using namespace healthai;
 
 namespace {
@@ -66,3 +68,5 @@ TEST_CASE("gnuplot draws it, whatever the text holds, and runs none of it") {
     CHECK(std::filesystem::exists(folder.path("it's a (folder)/-plot $x.gp")));
   }
 }
+
+}  // namespace reporting_line_plot_test

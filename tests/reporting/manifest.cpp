@@ -8,6 +8,8 @@
 
 #include "scratch_folder.hpp"
 
+namespace reporting_manifest_test {
+
 using namespace healthai;
 
 TEST_CASE("a manifest says what was run, with what, on what") {
@@ -79,3 +81,5 @@ TEST_CASE("values are found in the system's small text files") {
   CHECK(detail::value_in_file(folder.path("os").c_str(), "PRETTY_NAME", '=') == "Debian 12");
   CHECK(detail::value_in_file(folder.path("absent").c_str(), "x", '=').empty());
 }
+
+}  // namespace reporting_manifest_test

@@ -3,6 +3,8 @@
 #include <doctest/doctest.h>
 #include <string>
 
+namespace reporting_plot_test {
+
 TEST_CASE("one header brings both kinds of plot") {
   healthai::LinePlot lines;
   lines.add("loss", {3, 2, 1});
@@ -11,3 +13,5 @@ TEST_CASE("one header brings both kinds of plot") {
   forest.add({.label = "site", .estimate = 2});
   CHECK(forest.script("a.png").find("'site'") != std::string::npos);
 }
+
+}  // namespace reporting_plot_test

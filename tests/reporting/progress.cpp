@@ -11,6 +11,8 @@
 
 #include "healthai/server/observer.hpp"
 
+namespace reporting_progress_test {
+
 using namespace healthai;
 
 static_assert(Observer<ProgressBar>);
@@ -261,3 +263,5 @@ TEST_CASE("a round that is not drawn costs next to nothing") {
   const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - before;
   CHECK(elapsed.count() < 1);  // about 0.01 s; the bound leaves room for sanitizers and busy machines
 }
+
+}  // namespace reporting_progress_test

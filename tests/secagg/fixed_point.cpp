@@ -12,6 +12,8 @@
 
 #include "healthai/core/random.hpp"
 
+namespace secagg_fixed_point_test {
+
 using namespace healthai;
 using namespace healthai::secagg;
 
@@ -159,3 +161,5 @@ TEST_CASE("fixed point: impossible settings") {
   refuses([] { FixedPoint(1e-320, 16); }, error::invalid_argument, "beyond the range");
   refuses([] { FixedPoint(1.7e308, 16); }, error::invalid_argument, "beyond the range");
 }
+
+}  // namespace secagg_fixed_point_test

@@ -9,6 +9,8 @@
 
 #include "partitions.hpp"
 
+namespace simulation_attack_test {
+
 using namespace healthai;
 
 namespace {
@@ -90,3 +92,5 @@ TEST_CASE("other texts are refused with a list of what is known") {
   CHECK(refused("little:0.2:-1").find("z must not be negative") != std::string::npos);
   CHECK_THROWS_AS(validate(Attack{SignFlip{std::numeric_limits<double>::infinity()}}), Error);
 }
+
+}  // namespace simulation_attack_test

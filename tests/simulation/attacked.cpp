@@ -19,6 +19,8 @@
 #include "healthai/transport/in_process.hpp"
 #include "partitions.hpp"
 
+namespace simulation_attacked_test {
+
 using namespace healthai;
 using namespace std::chrono_literals;
 
@@ -276,3 +278,5 @@ TEST_CASE("under the buffered schedule an attack on the own update goes on, one 
   CHECK_THROWS_WITH_AS(static_cast<void>(run(ALittleIsEnough{})),
                        doctest::Contains("this attack needs the updates of a whole round"), Error);
 }
+
+}  // namespace simulation_attacked_test

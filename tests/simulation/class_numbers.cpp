@@ -8,6 +8,8 @@
 
 #include "partitions.hpp"
 
+namespace simulation_class_numbers_test {
+
 using namespace healthai;
 using Numbers = std::vector<std::size_t>;
 
@@ -44,3 +46,5 @@ TEST_CASE("bins of distinct values have equal sizes and are in the order of the 
     for (const std::size_t size : sizes) RC_ASSERT(size == rows / bins || size == rows / bins + 1);
   }));
 }
+
+}  // namespace simulation_class_numbers_test

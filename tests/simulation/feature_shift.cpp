@@ -7,6 +7,8 @@
 #include "healthai/model/features.hpp"
 #include "partitions.hpp"
 
+namespace simulation_feature_shift_test {
+
 using namespace healthai;
 
 TEST_CASE("the change is affine, column by column") {
@@ -51,3 +53,5 @@ TEST_CASE("no deviation is no change; more columns leave the first ones alone") 
   CHECK(two.scale != draw_feature_shift({}, 2, 2, "a").scale);
   CHECK(error_of([] { (void)draw_feature_shift({-1, 0}, 1, 1, "a"); }).find("invalid_argument") == 0);
 }
+
+}  // namespace simulation_feature_shift_test

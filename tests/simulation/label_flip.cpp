@@ -6,6 +6,8 @@
 
 #include "partitions.hpp"
 
+namespace simulation_label_flip_test {
+
 using namespace healthai;
 
 TEST_CASE("binary targets") {
@@ -37,3 +39,5 @@ TEST_CASE("one class called another") {
   flip_labels(y, 1, 0);
   CHECK(y == std::vector<std::size_t>{0, 0, 2, 0});
 }
+
+}  // namespace simulation_label_flip_test

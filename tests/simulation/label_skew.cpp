@@ -8,6 +8,8 @@
 
 #include "partitions.hpp"
 
+namespace simulation_label_skew_test {
+
 using namespace healthai;
 
 TEST_CASE("Dirichlet: every row once, equal sizes for labels, the minimum for shares") {
@@ -120,3 +122,5 @@ TEST_CASE("impossible settings are refused") {
           (void)partition_rows(DirichletLabels{1}, std::vector<std::size_t>{0, 9}, 2, 1);
         }).find("row 1 has the label 9") != std::string::npos);
 }
+
+}  // namespace simulation_label_skew_test

@@ -4,6 +4,8 @@
 
 #include "partitions.hpp"
 
+namespace simulation_partition_test {
+
 using namespace healthai;
 
 TEST_CASE("each text form is its partition") {
@@ -42,3 +44,5 @@ TEST_CASE("other texts are refused with a list of what is known") {
         "invalid_argument: partition \"shards:1.5\": expected a whole number of at least 1, got 1.5");
   CHECK(refused("quantity:1:0").find("at least 1, got 0") != std::string::npos);
 }
+
+}  // namespace simulation_partition_test

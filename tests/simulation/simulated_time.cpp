@@ -18,6 +18,8 @@
 #include "healthai/transport/in_process.hpp"
 #include "partitions.hpp"
 
+namespace simulation_simulated_time_test {
+
 using namespace healthai;
 
 namespace {
@@ -212,3 +214,5 @@ TEST_CASE("requests of several rounds may be out: replies come in the order of t
   simulated.send<Train<double>>(std::span(ids).last(4), request(2));
   while (!expected.empty()) check_next();
 }
+
+}  // namespace simulation_simulated_time_test

@@ -7,6 +7,8 @@
 
 #include "partitions.hpp"
 
+namespace simulation_size_skew_test {
+
 using namespace healthai;
 
 TEST_CASE("iid: every row once, sizes within one") {
@@ -66,3 +68,5 @@ TEST_CASE("what cannot be split") {
         }).find("minimum_rows") != std::string::npos);
   CHECK(error_of([] { (void)partition_rows(QuantitySkew{1, 2}, 5, 3, 1); }).find("invalid_data") == 0);
 }
+
+}  // namespace simulation_size_skew_test

@@ -7,6 +7,8 @@
 
 #include "partitions.hpp"
 
+namespace simulation_virtual_clock_test {
+
 using namespace healthai;
 
 TEST_CASE("durations are log-normal, with a part that stays with the client") {
@@ -73,3 +75,5 @@ TEST_CASE("impossible settings are refused") {
   VirtualClock clock;
   CHECK_THROWS_AS(clock.advance(-1), Error);
 }
+
+}  // namespace simulation_virtual_clock_test

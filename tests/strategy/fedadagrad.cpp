@@ -6,6 +6,8 @@
 
 #include "hospitals.hpp"
 
+namespace strategy_fedadagrad_test {
+
 using namespace healthai;
 
 static_assert(Strategy<FedAdagrad, double> && Strategy<FedAdagrad, float>);
@@ -43,3 +45,5 @@ TEST_CASE("hyperparameters outside their range are refused") {
   CHECK_THROWS_AS(FedAdagrad{.tau = -1}.validate(), Error);
   CHECK_NOTHROW(FedAdagrad{}.validate());
 }
+
+}  // namespace strategy_fedadagrad_test

@@ -6,6 +6,8 @@
 
 #include "hospitals.hpp"
 
+namespace strategy_fedadam_test {
+
 using namespace healthai;
 
 static_assert(Strategy<FedAdam, double> && Strategy<FedAdam, float>);
@@ -63,3 +65,5 @@ TEST_CASE("hyperparameters outside their range are refused") {
   CHECK_NOTHROW(FedAdam{}.validate());
   CHECK(FedAdam{}.describe().starts_with("FedAdam("));
 }
+
+}  // namespace strategy_fedadam_test

@@ -12,6 +12,8 @@
 #include "healthai/server/federation.hpp"
 #include "healthai/transport/in_process.hpp"
 
+namespace strategy_fedavg_test {
+
 using namespace healthai;
 
 static_assert(Strategy<FedAvg, double> && Strategy<FedAvg, float>);
@@ -106,3 +108,5 @@ TEST_CASE("FedAvg with several local steps reaches its own fixed point, not the 
   CHECK(outcome.parameters.data()[0] == doctest::Approx(top / bottom).epsilon(1e-13));
   CHECK(std::abs(top / bottom - pooled_top / pooled_bottom) > 0.1);  // the bias is real
 }
+
+}  // namespace strategy_fedavg_test

@@ -7,6 +7,8 @@
 #include "healthai/strategy/fedavg.hpp"
 #include "hospitals.hpp"
 
+namespace strategy_fedavgm_test {
+
 using namespace healthai;
 
 static_assert(Strategy<FedAvgM, double> && Strategy<FedAvgM, float>);
@@ -41,3 +43,5 @@ TEST_CASE("hyperparameters outside their range are refused") {
   CHECK_THROWS_AS(FedAvgM{.server_learning_rate = 0}.validate(), Error);
   CHECK_NOTHROW(FedAvgM{}.validate());
 }
+
+}  // namespace strategy_fedavgm_test

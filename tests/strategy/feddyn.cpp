@@ -7,6 +7,8 @@
 #include "healthai/client/dynamic_regularisation.hpp"
 #include "hospitals.hpp"
 
+namespace strategy_feddyn_test {
+
 using namespace healthai;
 
 static_assert(Strategy<FedDyn, double> && Strategy<FedDyn, float>);
@@ -70,3 +72,5 @@ TEST_CASE("alpha must be positive") {
   CHECK_THROWS_AS(FedDyn{.alpha = 0}.validate(), Error);
   CHECK_NOTHROW(FedDyn{}.validate());
 }
+
+}  // namespace strategy_feddyn_test

@@ -8,6 +8,8 @@
 #include "healthai/strategy/fedavg.hpp"
 #include "hospitals.hpp"
 
+namespace strategy_fednova_test {
+
 using namespace healthai;
 
 static_assert(Strategy<FedNova, double> && Strategy<FedNova, float>);
@@ -83,3 +85,5 @@ TEST_CASE("a client that does not say how many steps it took is rejected, and th
   CHECK(report.failures[0].error == "invalid_reply");
   CHECK(report.failures[0].message.find("local_steps") != std::string::npos);
 }
+
+}  // namespace strategy_fednova_test

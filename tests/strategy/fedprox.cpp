@@ -11,6 +11,8 @@
 #include "healthai/server/federation.hpp"
 #include "healthai/transport/in_process.hpp"
 
+namespace strategy_fedprox_test {
+
 using namespace healthai;
 
 static_assert(Strategy<FedProx, double> && Strategy<FedProx, float>);
@@ -99,3 +101,5 @@ TEST_CASE("a client that does not honour the proximal term is a reported refusal
 TEST_CASE("a negative mu is refused") {
   CHECK_THROWS_AS(FedProx{.mu = -0.1}.validate(), Error);
 }
+
+}  // namespace strategy_fedprox_test

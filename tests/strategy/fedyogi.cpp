@@ -6,6 +6,8 @@
 
 #include "hospitals.hpp"
 
+namespace strategy_fedyogi_test {
+
 using namespace healthai;
 
 static_assert(Strategy<FedYogi, double> && Strategy<FedYogi, float>);
@@ -50,3 +52,5 @@ TEST_CASE("hyperparameters outside their range are refused") {
   CHECK_THROWS_AS(FedYogi{.beta2 = 1}.validate(), Error);
   CHECK_NOTHROW(FedYogi{}.validate());
 }
+
+}  // namespace strategy_fedyogi_test

@@ -7,6 +7,8 @@
 
 #include "hospitals.hpp"
 
+namespace strategy_qfedavg_test {
+
 using namespace healthai;
 
 static_assert(Strategy<QFedAvg, double> && Strategy<QFedAvg, float>);
@@ -100,3 +102,5 @@ TEST_CASE("hyperparameters outside their range are refused") {
   CHECK_THROWS_AS(QFedAvg{.learning_rate = 0}.validate(), Error);
   CHECK_NOTHROW(QFedAvg{.q = 0}.validate());
 }
+
+}  // namespace strategy_qfedavg_test

@@ -12,6 +12,8 @@
 #include "healthai/strategy/scaffold.hpp"
 #include "hospitals.hpp"
 
+namespace strategy_round_aggregate_test {
+
 using namespace healthai;
 
 namespace {
@@ -174,3 +176,5 @@ TEST_CASE("a number that nobody sent is 0") {
   CHECK(round.scalar("a") == 1.5);
   CHECK(round.scalar("b") == 0);
 }
+
+}  // namespace strategy_round_aggregate_test

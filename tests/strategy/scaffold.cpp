@@ -11,6 +11,8 @@
 #include "healthai/strategy/fedavg.hpp"
 #include "hospitals.hpp"
 
+namespace strategy_scaffold_test {
+
 using namespace healthai;
 
 static_assert(Strategy<Scaffold, double> && Strategy<Scaffold, float>);
@@ -138,3 +140,5 @@ TEST_CASE("a client that promises control variates and sends none is rejected") 
   CHECK(report.failures[0].message.find("ControlVariates") != std::string::npos);
   CHECK_FALSE(report.updated);
 }
+
+}  // namespace strategy_scaffold_test

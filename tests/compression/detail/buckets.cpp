@@ -5,6 +5,8 @@
 #include <limits>
 #include <string>
 
+namespace compression_detail_buckets_test {
+
 using namespace healthai::detail;
 
 TEST_CASE("the last bucket takes what is left") {
@@ -25,3 +27,5 @@ TEST_CASE("the last bucket takes what is left") {
   CHECK(buckets_of(2, (std::numeric_limits<std::size_t>::max)()) == "0-2 ");
   CHECK_THROWS_AS(static_cast<void>(checked_bucket(0)), healthai::Error);
 }
+
+}  // namespace compression_detail_buckets_test

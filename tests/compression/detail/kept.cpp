@@ -4,6 +4,8 @@
 
 #include <limits>
 
+namespace compression_detail_kept_test {
+
 using healthai::detail::kept;
 using healthai::detail::validate_kept;
 
@@ -24,3 +26,5 @@ TEST_CASE("shares outside (0, 1] and a count of 0 are refused") {
   CHECK_THROWS_AS(validate_kept(0.5, 0, "TopK"), healthai::Error);
   CHECK_NOTHROW(validate_kept(1, 1, "TopK"));
 }
+
+}  // namespace compression_detail_kept_test

@@ -8,6 +8,8 @@
 #include <cstdint>
 #include <limits>
 
+namespace compression_detail_narrow_test {
+
 using namespace healthai::detail;
 
 namespace {
@@ -89,3 +91,5 @@ TEST_CASE("rounding to odd keeps what is a float, and truncates the rest with th
     RC_ASSERT(value < above);
   }));
 }
+
+}  // namespace compression_detail_narrow_test

@@ -3,6 +3,8 @@
 #include <doctest/doctest.h>
 #include <rapidcheck.h>
 
+namespace compression_detail_packed_bits_test {
+
 using namespace healthai::detail;
 
 TEST_CASE("the lowest bit first") {
@@ -28,3 +30,5 @@ TEST_CASE("numbers of any width come back, from as many bytes as promised") {
     for (const std::uint32_t number : drawn) RC_ASSERT(unpacker.get(width) == cut(number));
   }));
 }
+
+}  // namespace compression_detail_packed_bits_test

@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+namespace reporting_detail_csv_text_test {
+
 using namespace healthai::detail;
 
 TEST_CASE("fields are quoted where RFC 4180 asks for it") {
@@ -43,3 +45,5 @@ TEST_CASE("a torn last record is left out, wherever it is torn") {
     CHECK(complete_csv_records(whole.substr(0, length)).size() == expected);
   }
 }
+
+}  // namespace reporting_detail_csv_text_test

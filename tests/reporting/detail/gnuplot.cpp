@@ -9,6 +9,8 @@
 
 #include "../scratch_folder.hpp"
 
+namespace reporting_detail_gnuplot_test {
+
 using namespace healthai;
 using namespace healthai::detail;
 
@@ -86,3 +88,5 @@ TEST_CASE("a script that fails is an error with gnuplot's own words, and no stal
   CHECK_THROWS_WITH_AS(draw_with_gnuplot(folder.path("it's.png"), "# draws nothing\n"),
                        doctest::Contains("gnuplot failed to draw"), Error);
 }
+
+}  // namespace reporting_detail_gnuplot_test

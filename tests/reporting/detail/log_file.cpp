@@ -7,6 +7,8 @@
 
 #include "../scratch_folder.hpp"
 
+namespace reporting_detail_log_file_test {
+
 using healthai::Error;
 using healthai::detail::LogFile;
 
@@ -63,3 +65,5 @@ TEST_CASE("a full disk is an error, and closes the file") {
   CHECK_FALSE(log.is_open());
   CHECK(folder.count_files() == 0);
 }
+
+}  // namespace reporting_detail_log_file_test

@@ -7,6 +7,8 @@
 #include <optional>
 #include <string>
 
+namespace reporting_detail_terminal_test {
+
 using namespace healthai::detail;
 
 namespace {
@@ -67,3 +69,5 @@ TEST_CASE("NO_COLOR and dumb terminals are respected") {
   CHECK_FALSE(colour(nullptr, "dumb"));
   CHECK_FALSE(colour(nullptr, nullptr));
 }
+
+}  // namespace reporting_detail_terminal_test

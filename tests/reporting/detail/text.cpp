@@ -8,6 +8,8 @@
 #include <limits>
 #include <string>
 
+namespace reporting_detail_text_test {
+
 using namespace healthai::detail;
 
 TEST_CASE("a number reads back as the same double") {
@@ -59,3 +61,5 @@ TEST_CASE("foreign text cannot control a terminal") {
     for (const char c : printable(text)) RC_ASSERT(static_cast<unsigned char>(c) >= 0x20U && c != 0x7f);
   }));
 }
+
+}  // namespace reporting_detail_text_test

@@ -7,6 +7,8 @@
 #include <numeric>
 #include <vector>
 
+namespace simulation_detail_dirichlet_test {
+
 using namespace healthai;
 
 TEST_CASE("means and variances are those of the Dirichlet distribution") {
@@ -61,3 +63,5 @@ TEST_CASE("apportioned sizes add up and are within one of their shares") {
   }));
   CHECK(detail::apportion(std::vector<double>{0.5, 0.25, 0.25}, 8) == std::vector<std::size_t>{4, 2, 2});
 }
+
+}  // namespace simulation_detail_dirichlet_test

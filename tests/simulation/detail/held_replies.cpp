@@ -4,6 +4,8 @@
 
 #include "healthai/core/training.hpp"
 
+namespace simulation_detail_held_replies_test {
+
 using namespace healthai;
 
 namespace {
@@ -39,3 +41,5 @@ TEST_CASE("what came early waits for its turn") {
   held.put(delivery(1, "a", 1));
   CHECK(held.take().request == 1);
 }
+
+}  // namespace simulation_detail_held_replies_test

@@ -6,6 +6,8 @@
 
 #include "../partitions.hpp"
 
+namespace simulation_detail_named_numbers_test {
+
 using namespace healthai;
 
 TEST_CASE("a name and its numbers") {
@@ -21,3 +23,5 @@ TEST_CASE("a name and its numbers") {
       "invalid_argument: thing \"two:1:2:3\": there are too many numbers; write two:A[:B]. Known are: plain, "
       "two:A[:B]");
 }
+
+}  // namespace simulation_detail_named_numbers_test

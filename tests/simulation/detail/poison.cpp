@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+namespace simulation_detail_poison_test {
+
 using namespace healthai;
 
 TEST_CASE("mean and deviations coordinate by coordinate") {
@@ -25,3 +27,5 @@ TEST_CASE("what an attacker makes of its own update") {
   CHECK(detail::needs_others(ALittleIsEnough{}));
   CHECK_FALSE(detail::needs_others(SignFlip{}));
 }
+
+}  // namespace simulation_detail_poison_test

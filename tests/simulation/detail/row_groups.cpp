@@ -4,6 +4,8 @@
 
 #include "../partitions.hpp"
 
+namespace simulation_detail_row_groups_test {
+
 using namespace healthai;
 
 TEST_CASE("equal sizes differ by at most one, the larger ones first") {
@@ -47,3 +49,5 @@ TEST_CASE("too few rows") {
         "invalid_argument: iid: expected at least one client, got none");
   CHECK(error_of([] { detail::require_rows(6, 3, 2, "shards"); }) == "no error");
 }
+
+}  // namespace simulation_detail_row_groups_test

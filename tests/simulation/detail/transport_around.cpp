@@ -4,6 +4,8 @@
 
 #include "healthai/transport/in_process.hpp"
 
+namespace simulation_detail_transport_around_test {
+
 using namespace healthai;
 
 namespace {
@@ -32,3 +34,5 @@ TEST_CASE("what a transport around another does not change is the other's") {
   CHECK(around.traffic().sent == hospitals.traffic().sent);
   CHECK(around.client_states() == hospitals.client_states());
 }
+
+}  // namespace simulation_detail_transport_around_test
