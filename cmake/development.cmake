@@ -18,11 +18,32 @@ if(HEALTHAI_CCACHE AND NOT DEFINED CMAKE_CXX_COMPILER_LAUNCHER)
     execute_process(COMMAND ${HEALTHAI_CCACHE_PROGRAM} ${CMAKE_CXX_COMPILER} -c ccache_works.cpp -o ccache_works.o
                     WORKING_DIRECTORY "${PROJECT_BINARY_DIR}" RESULT_VARIABLE ccache_status OUTPUT_QUIET ERROR_QUIET)
     if(ccache_status EQUAL 0)
-      # The sloppiness is what ccache asks for where precompiled headers are used.
-      set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env CCACHE_SLOPPINESS=pch_defines,time_macros
-                                      ${HEALTHAI_CCACHE_PROGRAM})
+      # The sloppiness is what ccache asks for where precompiled headers are used. With paths relative to the checkout, a
+      # second one, elsewhere, finds what the first has compiled.
+      set(CMAKE_CXX_COMPILER_LAUNCHER
+          ${CMAKE_COMMAND} -E env CCACHE_SLOPPINESS=pch_defines,time_macros "CCACHE_BASEDIR=${PROJECT_SOURCE_DIR}"
+          CCACHE_NOHASHDIR=1 ${HEALTHAI_CCACHE_PROGRAM})
     endif()
   endif()
 endif()
 
 set(CMAKE_CXX_EXTENSIONS OFF)
+
+# Compiles many files as one: what UNITY_BUILD does, but without the folder of this checkout in the files that it makes.
+# healthai_batches(RESULT TARGET SIZE SOURCE...): the sources are relative to a folder that the target includes from.
+function(healthai_batches result target size)
+  set(batches "")
+  set(rest ${ARGN})
+  while(rest)
+    list(LENGTH batches number)
+    list(SUBLIST rest 0 ${size} batch)
+    list(LENGTH batch length)
+    list(SUBLIST rest ${length} -1 rest)
+    list(TRANSFORM batch REPLACE "(.+)" "#include \"\\1\"\n")
+    list(JOIN batch "" text)
+    set(file "${CMAKE_CURRENT_BINARY_DIR}/batches/${target}_${number}.cpp")
+    file(CONFIGURE OUTPUT "${file}" CONTENT "${text}" @ONLY)
+    list(APPEND batches "${file}")
+  endwhile()
+  set(${result} ${batches} PARENT_SCOPE)
+endfunction()

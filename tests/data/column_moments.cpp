@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "csv_text.hpp"
+#include "folders.hpp"
 #include "healthai/data/csv.hpp"
 #include "healthai/data/partition.hpp"
 
@@ -48,7 +49,7 @@ TEST_CASE("the lung data: the sums that R gives, at ten hospitals and in the poo
     const char* name;
     double n, sum, sum_of_squares;
   };
-  const Table lung = healthai::read_csv(HEALTHAI_SOURCE_DIR "/examples/data/lung_hospitals.csv");
+  const Table lung = healthai::read_csv(source_folder() + "/examples/data/lung_hospitals.csv");
   for (const Reference& r :
        {Reference{"time", 228, 69593, 31314383}, Reference{"age", 228, 14238, 907814},
         Reference{"ph.ecog", 227, 216, 322}, Reference{"ph.karno", 227, 18600, 1558400},

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "csv_text.hpp"
+#include "folders.hpp"
 
 namespace data_csv_test {
 
@@ -32,7 +33,7 @@ std::string csv_error(std::string_view text) {
   return message_of(error::csv, [text] { (void)parse_csv(text, "t.csv"); });
 }
 
-const std::string data_folder = HEALTHAI_SOURCE_DIR "/examples/data/";
+const std::string data_folder = source_folder() + "/examples/data/";
 
 }  // namespace
 

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "csv_text.hpp"
+#include "folders.hpp"
 #include "healthai/data/csv.hpp"
 
 namespace data_partition_test {
@@ -53,7 +54,7 @@ TEST_CASE("columns keep their kind at a site that has only missing values or onl
 
 TEST_CASE("the lung data's ten hospitals") {
   const std::vector<Site> sites =
-      partition_by(healthai::read_csv(HEALTHAI_SOURCE_DIR "/examples/data/lung_hospitals.csv"), "hospital");
+      partition_by(healthai::read_csv(source_folder() + "/examples/data/lung_hospitals.csv"), "hospital");
   CHECK(names_of(sites).find("1=1:36 3=3:19 6=6:14 ") == 0);
   CHECK(sites.size() == 10);
   CHECK(sites.back().name == "99");

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "csv_text.hpp"
+#include "folders.hpp"
 #include "healthai/data/csv.hpp"
 #include "healthai/data/partition.hpp"
 
@@ -48,7 +49,7 @@ TEST_CASE("mean and standard deviation of the lung data, from ten hospitals' sum
     const char* name;
     double n, mean, var;
   };
-  const Table lung = healthai::read_csv(HEALTHAI_SOURCE_DIR "/examples/data/lung_hospitals.csv");
+  const Table lung = healthai::read_csv(source_folder() + "/examples/data/lung_hospitals.csv");
   for (const Reference& r : {Reference{"time", 228, 305.2324561403509, 44371.54484504212},
                              Reference{"age", 228, 62.44736842105263, 82.32761418965917},
                              Reference{"ph.ecog", 227, 0.9515418502202643, 0.5153405325328447},

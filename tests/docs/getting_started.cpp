@@ -6,6 +6,7 @@
 #include <fstream>
 
 #include "../examples/run_example.hpp"
+#include "folders.hpp"
 #include "healthai/data.hpp"
 #include "healthai/healthai.hpp"
 #include "healthai/reporting.hpp"
@@ -17,7 +18,7 @@ using namespace healthai;
 
 namespace {
 
-const std::string data = HEALTHAI_SOURCE_DIR "/examples/data/icu_networks.csv";
+const std::string data = source_folder() + "/examples/data/icu_networks.csv";
 
 InProcess networks() {
   // [data]

@@ -12,12 +12,14 @@
 #include <string_view>
 #include <vector>
 
+#include "folders.hpp"
+
 namespace docs_pages_test {
 
 namespace {
 
 namespace fs = std::filesystem;
-const fs::path root = HEALTHAI_SOURCE_DIR;
+const fs::path root = source_folder();
 
 std::string text_of(const fs::path& path) {
   std::ifstream file(path, std::ios::binary);

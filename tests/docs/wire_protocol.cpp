@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "folders.hpp"
 #include "healthai/core/failure.hpp"
 #include "healthai/core/training.hpp"
 #include "healthai/serialization/encoded_message.hpp"
@@ -23,7 +24,7 @@ using namespace healthai;
 namespace {
 
 std::string page() {
-  std::ifstream file(HEALTHAI_SOURCE_DIR "/docs/wire-protocol.md", std::ios::binary);
+  std::ifstream file(source_folder() + "/docs/wire-protocol.md", std::ios::binary);
   return {std::istreambuf_iterator<char>(file), {}};
 }
 bool says(const std::string& text) {

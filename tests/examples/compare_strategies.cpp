@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "../../examples/compare_strategies/metrics.hpp"
+#include "folders.hpp"
 #include "run_example.hpp"
 
 namespace examples_compare_strategies_test {
@@ -16,11 +17,11 @@ namespace examples_compare_strategies_test {
 namespace {
 
 const std::string units =
-    "--data \"" HEALTHAI_SOURCE_DIR
+    "--data \"" + source_folder() +
     "/examples/data/icu_networks.csv\" --target died --site-column network "
     "--features Age,ApacheIIScore,BMI,male,elective,emergency --test-every 5 --standardise global ";
 const std::string lung =
-    "--data \"" HEALTHAI_SOURCE_DIR
+    "--data \"" + source_folder() +
     "/examples/data/lung_hospitals.csv\" --task cox --time-column time --event-column dead "
     "--site-column hospital --features age,sex,ph.ecog --test-every 5 --standardise global ";
 
@@ -109,7 +110,7 @@ TEST_CASE("every strategy, rule, compressor, task and attack runs") {
   CHECK(contender(compressors, "fedavg+float16").at("bytes_up") == plain / 4);
   CHECK(contender(compressors, "fedavg+float16").at("bytes_up_uncompressed") == plain);
 
-  const std::string table = "--data \"" HEALTHAI_SOURCE_DIR "/examples/data/icu_networks.csv\" " + short_run;
+  const std::string table = "--data \"" + source_folder() + "/examples/data/icu_networks.csv\" " + short_run;
   const auto linear = results_of(table +
                                  "--task linear --target ApacheIIScore --features Age,BMI --standardise site "
                                  "--partition quantity:0.5 --clients 5 --test-every 4");
@@ -159,7 +160,7 @@ TEST_CASE("the table in the documentation is what the program says") {
   const auto results = results_of(
       "--partition dirichlet:0.1 --clients 20 --local-steps 50 --rounds 40 --seeds 5 --learning-rate 0.5 "
       "--strategies fedavg,fedprox:mu=1,scaffold,feddyn:alpha=0.3,fedadam");
-  std::ifstream file(HEALTHAI_SOURCE_DIR "/docs/comparing-strategies.md");
+  std::ifstream file(source_folder() + "/docs/comparing-strategies.md");
   const std::string page{std::istreambuf_iterator<char>(file), {}};
   const auto cell = [](const nlohmann::json& value) {
     char text[64];

@@ -3,6 +3,7 @@
 #include <fstream>
 #include <string>
 
+#include "folders.hpp"
 #include "run_example.hpp"
 
 namespace examples_embedded_node_test {
@@ -19,7 +20,7 @@ TEST_CASE("an application with a loop and threads of its own takes part") {
 }
 
 TEST_CASE("what it takes is less than 30 lines") {
-  std::ifstream file(HEALTHAI_SOURCE_DIR "/examples/embedded_node.cpp");
+  std::ifstream file(source_folder() + "/examples/embedded_node.cpp");
   int lines = -1;
   bool inside = false;
   for (std::string line; std::getline(file, line);) {

@@ -15,6 +15,8 @@
 #include <string>
 #include <thread>
 
+#include "folders.hpp"
+
 namespace examples_lung_survival_test {
 
 namespace {
@@ -46,7 +48,7 @@ struct Ended {
 Ended run(const std::string& arguments) {
   const Folder folder;
   const std::string command =
-      "cd '" + folder.path + "' && '" HEALTHAI_EXAMPLES_DIR "/lung_survival' " + arguments + " >out 2>err";
+      "cd '" + folder.path + "' && '" + examples_folder() + "/lung_survival' " + arguments + " >out 2>err";
   const int status = std::system(command.c_str());
   return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, text_of(folder.path + "/out"),
           text_of(folder.path + "/err")};
@@ -58,7 +60,7 @@ void check_close(const nlohmann::json& coefficients, std::initializer_list<doubl
   for (const double value : expected) CHECK(std::fabs(coefficients[j++].get<double>() - value) < 1e-8);
 }
 
-const std::string data = HEALTHAI_SOURCE_DIR "/examples/data/";
+const std::string data = source_folder() + "/examples/data/";
 
 }  // namespace
 
@@ -174,7 +176,7 @@ TEST_CASE("a run that is killed and resumed ends with the same bits") {
   const std::string flags = "--strategy fedavg --learning-rate 0.002 --rounds 20000 --tolerance 0 --json ";
   const Ended whole = run(flags + "'" + folder.path + "/whole.json'");
   REQUIRE(whole.status == 0);
-  const std::string program = HEALTHAI_EXAMPLES_DIR "/lung_survival";
+  const std::string program = examples_folder() + "/lung_survival";
   const std::string json = folder.path + "/resumed.json";
   const std::string checkpoint = folder.path + "/run.ckpt";
   int kills = 0;

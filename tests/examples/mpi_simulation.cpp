@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "folders.hpp"
 #include "ranks.hpp"
 
 namespace examples_mpi_simulation_test {
@@ -12,7 +13,7 @@ namespace examples_mpi_simulation_test {
 namespace {
 
 const std::string small =
-    "--data \"" HEALTHAI_SOURCE_DIR
+    "--data \"" + source_folder() +
     "/examples/data/icu_networks.csv\" --target died --features Age,BMI --test-every 5 "
     "--partition dirichlet:0.3 --clients 13 --standardise global --rounds 2 --local-steps 2 --batch 16 "
     "--goal 0.5 ";

@@ -8,6 +8,7 @@
 #include <string>
 #include <utility>
 
+#include "folders.hpp"
 #include "run_example.hpp"
 
 /// What the programs of a federation over a network need: demonstration certificates of a coordinator at localhost and of
@@ -44,7 +45,7 @@ class Network {
  private:
   void make_certificates() const {
     const ProgramResult made =
-        run_command("bash \"" HEALTHAI_SOURCE_DIR "/examples/make_certificates.sh\" demonstration \"" +
+        run_command("bash \"" + source_folder() + "/examples/make_certificates.sh\" demonstration \"" +
                     file("c") + "\" localhost north south");
     CAPTURE(made.output);
     REQUIRE(made.status == 0);
@@ -55,7 +56,7 @@ class Network {
 
 /// The settings in the block of docs/deploying.md that is called NAME, with every file in the folder of `network`.
 inline std::string documented_settings(const Network& network, const std::string& name) {
-  std::ifstream file(HEALTHAI_SOURCE_DIR "/docs/deploying.md");
+  std::ifstream file(source_folder() + "/docs/deploying.md");
   std::string text;
   bool inside = false;
   std::string before;

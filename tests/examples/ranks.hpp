@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "folders.hpp"
 #include "run_example.hpp"
 
 /// Runs the built example NAME on so many ranks of this machine, as whoever runs the test. One that hangs is ended.
@@ -10,8 +11,8 @@ inline ProgramResult run_on_ranks(int ranks, const std::string& name, const std:
                      std::to_string(ranks) +
                      " $(! mpirun --version | grep -q 'Open MPI' || echo --oversubscribe --bind-to none "
                      "--mca btl self,vader) "
-                     "\"" HEALTHAI_EXAMPLES_DIR "/" +
-                     name + "\" " + arguments);
+                     "\"" +
+                     examples_folder() + "/" + name + "\" " + arguments);
 }
 
 /// How often it is there.

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "folders.hpp"
 #include "run_example.hpp"
 
 namespace examples_robustness_test {
@@ -32,7 +33,7 @@ std::vector<std::vector<std::string>> table_of(const std::string& text) {
 TEST_CASE("the page about robustness shows what the program measures") {
   const ProgramResult result = run_example("robustness");
   CHECK(result.status == 0);
-  std::ifstream page(HEALTHAI_SOURCE_DIR "/docs/robustness.md");
+  std::ifstream page(source_folder() + "/docs/robustness.md");
   const auto measured = table_of(result.output);
   const auto shown = table_of({std::istreambuf_iterator<char>(page), {}});
   REQUIRE(measured.size() == 12);

@@ -10,6 +10,8 @@
 #include <stdexcept>
 #include <string>
 
+#include "folders.hpp"
+
 /// What a program said, on standard output and standard error together, and its exit status.
 struct ProgramResult {
   std::string output{};
@@ -44,7 +46,7 @@ inline ProgramResult run_command(const std::string& command) {
 
 /// Runs the built example NAME with arguments, which the shell reads.
 inline ProgramResult run_example(const std::string& name, const std::string& arguments = {}) {
-  return run_command("\"" HEALTHAI_EXAMPLES_DIR "/" + name + "\" " + arguments);
+  return run_command("\"" + examples_folder() + "/" + name + "\" " + arguments);
 }
 
 /// A new folder that is gone with the object.

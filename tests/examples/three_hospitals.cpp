@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <string>
 
+#include "folders.hpp"
 #include "run_example.hpp"
 
 namespace examples_three_hospitals_test {
@@ -12,9 +13,8 @@ TEST_CASE(
     "three hospitals, with a node and the coordinator killed, have the bits of the run in one process") {
   const ExampleFolder folder;
   const ProgramResult result =
-      run_command("HEALTHAI_EXAMPLES_DIR=\"" HEALTHAI_EXAMPLES_DIR "\" ROUNDS=60 bash \"" HEALTHAI_SOURCE_DIR
-                  "/examples/three_hospitals.sh\" \"" +
-                  folder.str() + "/run\"");
+      run_command("HEALTHAI_EXAMPLES_DIR=\"" + examples_folder() + "\" ROUNDS=60 bash \"" + source_folder() +
+                  "/examples/three_hospitals.sh\" \"" + folder.str() + "/run\"");
   CAPTURE(result.output);
   CHECK(result.status == 0);
   CHECK(result.says("== the node south is killed, and started again"));
@@ -28,7 +28,7 @@ TEST_CASE(
 
 TEST_CASE("three_hospitals.sh says what it does") {
   const ProgramResult result =
-      run_command("bash \"" HEALTHAI_SOURCE_DIR "/examples/three_hospitals.sh\" --help");
+      run_command("bash \"" + source_folder() + "/examples/three_hospitals.sh\" --help");
   CHECK(result.status == 0);
   CHECK(result.says("Three hospitals and a coordinator on this machine"));
 }

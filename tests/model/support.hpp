@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "folders.hpp"
 #include "healthai/core/error.hpp"
 #include "healthai/core/parameters.hpp"
 #include "healthai/core/random.hpp"
@@ -130,7 +131,7 @@ inline bool contains(const std::string& text, const std::string& part) {
 
 /// The rows of a real table (examples/data, with its provenance) that are complete in the named columns.
 inline healthai::Table complete_table(const std::string& file, const std::vector<std::string>& names) {
-  const auto table = healthai::read_csv(HEALTHAI_SOURCE_DIR "/examples/data/" + file);
+  const auto table = healthai::read_csv(source_folder() + "/examples/data/" + file);
   return table.select(table.complete_rows(names));
 }
 inline std::vector<double> column(const healthai::Table& table, const std::string& name) {

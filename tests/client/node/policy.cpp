@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "client/node/scratch.hpp"
+#include "folders.hpp"
 
 namespace client_node_policy_test {
 
@@ -493,7 +494,7 @@ TEST_CASE("a policy file is read, and one that cannot be read says why") {
 }
 
 TEST_CASE("the policy that the documentation shows is one") {
-  const std::string page = node_test::read_text(HEALTHAI_SOURCE_DIR "/docs/node-policy-and-audit.md");
+  const std::string page = node_test::read_text(source_folder() + "/docs/node-policy-and-audit.md");
   const std::string fence = "```json\n";
   const std::size_t begin = page.find(fence) + fence.size();
   const Policy policy = Policy::parse(page.substr(begin, page.find("```", begin) - begin), "the page");

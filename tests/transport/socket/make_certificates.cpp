@@ -11,6 +11,7 @@
 
 #include "certificates.hpp"
 #include "examples/run_example.hpp"
+#include "folders.hpp"
 #include "handshake.hpp"
 #include "healthai/transport/socket/roster.hpp"
 #include "messages.hpp"
@@ -31,7 +32,7 @@ Result shell(const std::string& command) {
   return run_command(command);
 }
 Result script(const std::string& arguments) {
-  return shell("bash \"" HEALTHAI_SOURCE_DIR "/examples/make_certificates.sh\" " + arguments);
+  return shell("bash \"" + source_folder() + "/examples/make_certificates.sh\" " + arguments);
 }
 
 unsigned mode_of(const std::string& path) {
@@ -87,16 +88,16 @@ TEST_CASE("each party makes its own key, and the authority signs") {
   const std::string home = place.path("");
   place.write("passphrase", "open sesame\n", 0600);
   const auto run = [&](const std::string& arguments) {
-    const Result result = shell(
-        "cd \"" + home + "\" && bash \"" HEALTHAI_SOURCE_DIR "/examples/make_certificates.sh\" " + arguments);
+    const Result result = shell("cd \"" + home + "\" && bash \"" + source_folder() +
+                                "/examples/make_certificates.sh\" " + arguments);
     INFO(arguments);
     CAPTURE(result.output);
     CHECK(result.status == 0);
     return result.output;
   };
   const auto refused = [&](const std::string& arguments) {
-    const Result result = shell(
-        "cd \"" + home + "\" && bash \"" HEALTHAI_SOURCE_DIR "/examples/make_certificates.sh\" " + arguments);
+    const Result result = shell("cd \"" + home + "\" && bash \"" + source_folder() +
+                                "/examples/make_certificates.sh\" " + arguments);
     INFO(arguments);
     CHECK(result.status == 2);
     return result.output;
@@ -129,8 +130,7 @@ TEST_CASE("each party makes its own key, and the authority signs") {
   // The next key: two certificates of one site give two pins.
   run("request north-next north");
   run("sign ca north-next/north.csr --passphrase-file passphrase");
-  place.write("roster.json", shell("cd \"" + home +
-                                   "\" && bash \"" HEALTHAI_SOURCE_DIR
+  place.write("roster.json", shell("cd \"" + home + "\" && bash \"" + source_folder() +
                                    "/examples/make_certificates.sh\" roster north/north.pem "
                                    "north-next/north.pem north/north.pem")
                                  .output);
@@ -185,7 +185,7 @@ TEST_CASE("a request gets nothing but what its role has") {
   TestCertificates place;
   const std::string home = place.path("");
   const std::string make =
-      "cd \"" + home + "\" && bash \"" HEALTHAI_SOURCE_DIR "/examples/make_certificates.sh\" ";
+      "cd \"" + home + "\" && bash \"" + source_folder() + "/examples/make_certificates.sh\" ";
   REQUIRE(shell(make + "authority ca --no-passphrase").status == 0);
   // It asks to be a CA, for every usage.
   REQUIRE(shell("cd \"" + home +
