@@ -70,6 +70,15 @@ inline constexpr ErrorId file{"file"};                                ///< the o
 inline constexpr ErrorId policy{"policy"};        ///< a policy file that is not understood
 inline constexpr ErrorId audit_log{"audit_log"};  ///< an audit log that was changed, cut or rewritten
 inline constexpr ErrorId crypto{"crypto"};        ///< a key that is unusable, or a refusal of OpenSSL
+// secure aggregation and privacy
+inline constexpr ErrorId secagg_terms{
+    "secagg_terms"};                                  ///< terms of a secure sum that a client does not accept
+inline constexpr ErrorId secagg_keys{"secagg_keys"};  ///< keys that are not those of the pinned roster
+inline constexpr ErrorId secagg_shares{
+    "secagg_shares"};  ///< shares that were altered, are foreign or too few
+inline constexpr ErrorId secagg_survivors{"secagg_survivors"};  ///< a list that would open more than one sum
+inline constexpr ErrorId secagg_replay{"secagg_replay"};    ///< a secure sum that was taken part in before
+inline constexpr ErrorId privacy_budget{"privacy_budget"};  ///< a release that the budget does not allow
 // data
 inline constexpr ErrorId csv{"csv"};                    ///< a file that is not the table it should be
 inline constexpr ErrorId array_file{"array_file"};      ///< a file that is not the array it should be
