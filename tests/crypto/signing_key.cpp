@@ -1,4 +1,4 @@
-#include "healthai/client/node/signing_key.hpp"
+#include "healthai/crypto/signing_key.hpp"
 
 #include <doctest/doctest.h>
 
@@ -8,12 +8,14 @@
 #include <string>
 
 #include "client/node/scratch.hpp"
+#include "healthai/crypto/hex.hpp"
+#include "healthai/crypto/verify_key.hpp"
 
 #if !defined(_WIN32)
 
 #include <sys/stat.h>
 
-namespace client_node_signing_key_test {
+namespace crypto_signing_key_test {
 
 namespace {
 
@@ -100,5 +102,5 @@ TEST_CASE("an unusable key says why, and nothing is asked on the terminal") {
   CHECK(has(error_of([&] { (void)SigningKey::read_or_make(folder.file("no/key")); }), "file: "));
 }
 
-}  // namespace client_node_signing_key_test
+}  // namespace crypto_signing_key_test
 #endif

@@ -1,110 +1,23 @@
 #pragma once
 
 #include <openssl/bio.h>
-#include <openssl/crypto.h>
-#include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 
-#include <array>
 #include <cstddef>
-#include <cstdint>
 #include <memory>
 #include <span>
 #include <string>
 #include <string_view>
 #include <utility>
 
-#include "healthai/client/node/sha256.hpp"
 #include "healthai/core/error.hpp"
+#include "healthai/crypto/detail/key_file.hpp"
+#include "healthai/crypto/detail/openssl.hpp"
+#include "healthai/crypto/verify_key.hpp"
 #include "healthai/serialization/detail/os_file.hpp"
 
 namespace healthai {
-
-/// An Ed25519 signature (RFC 8032).
-using Signature = std::array<std::uint8_t, 64>;
-
-namespace detail {
-
-struct FreeKey {
-  void operator()(EVP_PKEY* key) const noexcept { EVP_PKEY_free(key); }
-};
-struct FreeBio {
-  void operator()(BIO* bio) const noexcept { BIO_free_all(bio); }
-};
-struct FreeDigestContext {
-  void operator()(EVP_MD_CTX* context) const noexcept { EVP_MD_CTX_free(context); }
-};
-using Key = std::unique_ptr<EVP_PKEY, FreeKey>;
-using Bio = std::unique_ptr<BIO, FreeBio>;
-using DigestContext = std::unique_ptr<EVP_MD_CTX, FreeDigestContext>;
-
-[[noreturn]] inline void throw_crypto_error(const std::string& what) {
-  const unsigned long code = ERR_get_error();
-  const char* reason = code == 0 ? nullptr : ERR_reason_error_string(code);
-  ERR_clear_error();
-  throw Error(error::crypto, what + (reason == nullptr ? "" : std::string(" (OpenSSL: ") + reason + ")"));
-}
-/// Text that is a secret: overwritten when it goes.
-struct SecretText {
-  std::string text{};
-  SecretText() = default;
-  SecretText(const SecretText&) = delete;
-  SecretText& operator=(const SecretText&) = delete;
-  ~SecretText() { OPENSSL_cleanse(text.data(), text.size()); }
-};
-inline void read_key_file(const std::string& path, std::string& text) {
-  InputFile file(path);
-  if (file.size() > 65536) throw Error(error::crypto, path + ": a key file is not longer than 65536 bytes");
-  text.resize(static_cast<std::size_t>(file.size()));
-  file.read(std::as_writable_bytes(std::span(text)));
-}
-/// Never asks on the terminal.
-inline int no_passphrase(char*, int, int, void*) {
-  return -1;
-}
-
-}  // namespace detail
-
-/// The public half of a SigningKey: who has it can check a log, and write none. A value that is cheap to copy; safe to use from any
-/// thread.
-class VerifyKey {
- public:
-  /// \param source what messages call it
-  /// \throws Error (`crypto`) if `pem` is not an Ed25519 public key
-  [[nodiscard]] static VerifyKey from_pem(std::string_view pem,
-                                          const std::string& source = "the public key") {
-    const detail::Bio bio(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
-    detail::Key key(bio ? PEM_read_bio_PUBKEY(bio.get(), nullptr, detail::no_passphrase, nullptr) : nullptr);
-    if (!key || EVP_PKEY_is_a(key.get(), "ED25519") != 1) {
-      detail::throw_crypto_error(source +
-                                 ": expected an Ed25519 public key in PEM, which begins with "
-                                 "-----BEGIN PUBLIC KEY-----");
-    }
-    return VerifyKey(std::move(key));
-  }
-  /// \throws Error (`file`, `crypto`)
-  [[nodiscard]] static VerifyKey read(const std::string& path) {
-    std::string pem;
-    detail::read_key_file(path, pem);
-    return from_pem(pem, path);
-  }
-  [[nodiscard]] bool verifies(std::span<const std::byte> message, const Signature& signature) const {
-    const detail::DigestContext context(EVP_MD_CTX_new());
-    if (!context || EVP_DigestVerifyInit(context.get(), nullptr, nullptr, nullptr, key_.get()) != 1) {
-      detail::throw_crypto_error("cannot check a signature");
-    }
-    const bool good =
-        EVP_DigestVerify(context.get(), signature.data(), signature.size(),
-                         reinterpret_cast<const unsigned char*>(message.data()), message.size()) == 1;
-    ERR_clear_error();
-    return good;
-  }
-
- private:
-  explicit VerifyKey(detail::Key key) : key_(std::move(key)) {}
-  std::shared_ptr<EVP_PKEY> key_;
-};
 
 /// An Ed25519 key with which a node signs. The secret is in OpenSSL's hands, which overwrites it when the key is freed; it has no way
 /// out but the file. Cheap to copy; safe to use from any thread.
