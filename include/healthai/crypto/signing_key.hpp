@@ -14,6 +14,8 @@
 #include "healthai/core/error.hpp"
 #include "healthai/crypto/detail/key_file.hpp"
 #include "healthai/crypto/detail/openssl.hpp"
+#include "healthai/crypto/secret.hpp"
+#include "healthai/crypto/secret_bytes.hpp"
 #include "healthai/crypto/verify_key.hpp"
 #include "healthai/serialization/detail/os_file.hpp"
 
@@ -31,11 +33,9 @@ class SigningKey {
                                      ": others than its owner may read or write this key: chmod 600 it, and "
                                      "consider whether it is still a secret");
     }
-    detail::SecretText pem;
-    detail::read_key_file(path, pem.text);
-    const detail::Bio bio(BIO_new_mem_buf(pem.text.data(), static_cast<int>(pem.text.size())));
-    detail::Key key(bio ? PEM_read_bio_PrivateKey(bio.get(), nullptr, detail::no_passphrase, nullptr)
-                        : nullptr);
+    const SecretBytes pem = detail::read_key_file(path);
+    const detail::Bio bio = detail::memory_bio(pem.text());
+    detail::Key key(PEM_read_bio_PrivateKey(bio.get(), nullptr, detail::no_passphrase, nullptr));
     if (!key || EVP_PKEY_is_a(key.get(), "ED25519") != 1) {
       detail::throw_crypto_error(path + ": expected an Ed25519 private key in PEM without a passphrase");
     }
@@ -62,6 +62,12 @@ class SigningKey {
     write(path, std::string_view(pem, static_cast<std::size_t>(size)));
     return made;
   }
+  /// From the secret key of RFC 8032, section 5.1.5: the same seed, the same key. \throws Error (`crypto`)
+  [[nodiscard]] static SigningKey from_seed(const Secret<32>& seed) {
+    detail::Key key(EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, nullptr, seed.bytes().data(), 32));
+    if (!key) detail::throw_crypto_error("cannot make an Ed25519 key from a seed");
+    return SigningKey(std::move(key));
+  }
   /// A new key, from OpenSSL's generator, in memory only. \throws Error (`crypto`)
   [[nodiscard]] static SigningKey make() {
     detail::Key key(EVP_PKEY_Q_keygen(nullptr, nullptr, "ED25519"));
@@ -81,7 +87,7 @@ class SigningKey {
     }
     return signature;
   }
-  /// \throws Error (`crypto`)
+  /// What VerifyKey::from_pem reads. \throws Error (`crypto`)
   [[nodiscard]] std::string public_pem() const {
     const detail::Bio bio(BIO_new(BIO_s_mem()));
     if (!bio || PEM_write_bio_PUBKEY(bio.get(), key_.get()) != 1)
@@ -90,6 +96,7 @@ class SigningKey {
     const long size = BIO_get_mem_data(bio.get(), &pem);
     return std::string(pem, static_cast<std::size_t>(size));
   }
+  /// \throws Error (`crypto`)
   [[nodiscard]] VerifyKey public_key() const { return VerifyKey::from_pem(public_pem()); }
 
  private:

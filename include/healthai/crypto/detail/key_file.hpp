@@ -1,34 +1,36 @@
 #pragma once
 
 /// \file
-/// Keys in PEM files: reading the text, and wiping it.
+/// Keys in PEM files: reading their text.
 
-#include <openssl/crypto.h>
+#include <openssl/bio.h>
 
 #include <cstddef>
-#include <span>
 #include <string>
+#include <string_view>
 
 #include "healthai/core/error.hpp"
+#include "healthai/crypto/detail/openssl.hpp"
+#include "healthai/crypto/secret_bytes.hpp"
 #include "healthai/serialization/detail/os_file.hpp"
 
 namespace healthai::detail {
 
-/// Text that is a secret: overwritten when it goes.
-struct SecretText {
-  std::string text{};
-  SecretText() = default;
-  SecretText(const SecretText&) = delete;
-  SecretText& operator=(const SecretText&) = delete;
-  ~SecretText() { OPENSSL_cleanse(text.data(), text.size()); }
-};
-
 /// \throws Error (`file`), (`crypto`) if it is too long to be a key
-inline void read_key_file(const std::string& path, std::string& text) {
+[[nodiscard]] inline SecretBytes read_key_file(const std::string& path) {
   InputFile file(path);
   if (file.size() > 65536) throw Error(error::crypto, path + ": a key file is not longer than 65536 bytes");
-  text.resize(static_cast<std::size_t>(file.size()));
-  file.read(std::as_writable_bytes(std::span(text)));
+  SecretBytes text(static_cast<std::size_t>(file.size()));
+  file.read(text.writable_bytes());
+  return text;
+}
+
+/// To read from `text`, which must live as long. \throws Error (`crypto`)
+[[nodiscard]] inline Bio memory_bio(std::string_view text) {
+  // It takes no null pointer, not even for an empty text.
+  Bio bio(BIO_new_mem_buf(text.empty() ? "" : text.data(), static_cast<int>(text.size())));
+  if (!bio) throw_crypto_error("cannot read a key");
+  return bio;
 }
 
 /// For OpenSSL's readers of PEM: never asks on the terminal.

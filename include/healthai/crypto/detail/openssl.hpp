@@ -6,6 +6,7 @@
 #include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
+#include <openssl/kdf.h>
 
 #include <memory>
 #include <string>
@@ -20,12 +21,18 @@ struct FreeKey {
 struct FreeBio {
   void operator()(BIO* bio) const noexcept { BIO_free_all(bio); }
 };
-struct FreeDigestContext {
+struct FreeContext {
+  void operator()(EVP_CIPHER_CTX* context) const noexcept { EVP_CIPHER_CTX_free(context); }
+  void operator()(EVP_KDF_CTX* context) const noexcept { EVP_KDF_CTX_free(context); }
   void operator()(EVP_MD_CTX* context) const noexcept { EVP_MD_CTX_free(context); }
+  void operator()(EVP_PKEY_CTX* context) const noexcept { EVP_PKEY_CTX_free(context); }
 };
 using Key = std::unique_ptr<EVP_PKEY, FreeKey>;
 using Bio = std::unique_ptr<BIO, FreeBio>;
-using DigestContext = std::unique_ptr<EVP_MD_CTX, FreeDigestContext>;
+using CipherContext = std::unique_ptr<EVP_CIPHER_CTX, FreeContext>;
+using DerivationContext = std::unique_ptr<EVP_KDF_CTX, FreeContext>;
+using DigestContext = std::unique_ptr<EVP_MD_CTX, FreeContext>;
+using KeyContext = std::unique_ptr<EVP_PKEY_CTX, FreeContext>;
 
 /// With the reason that OpenSSL gave on this thread, if any; forgets what else it had to say.
 [[noreturn]] inline void throw_crypto_error(const std::string& what) {
