@@ -29,7 +29,8 @@ struct Cohort {
   std::shared_ptr<const Members> members{};
   Terms terms{};
 
-  explicit Cohort(std::size_t n, const SecAggOptions& options = {}, std::size_t size = 5, unsigned bits = 64) {
+  explicit Cohort(std::size_t n, const SecAggOptions& options = {}, std::size_t size = 5,
+                  unsigned bits = 64) {
     std::vector<Member> list;
     for (std::size_t i = 0; i < n; ++i) {
       keys.push_back(SigningKey::make());
@@ -44,8 +45,11 @@ struct Cohort {
     terms.plan = plan_of(size, bits);
   }
 
-  /// One unweighted vector of whole numbers, in the ring of so many bits.
-  static SegmentPlan plan_of(std::size_t size, unsigned bits);
+  /// A plan whose vector has `size` words, the weight among them, in the ring of so many bits.
+  static SegmentPlan plan_of(std::size_t size, unsigned bits) {
+    return SegmentPlan({{"v", Layout{{"v", {size - 1}}}, false, 1, 256}}, {},
+                       bits == 64 ? std::uint64_t{1} << 40U : 1, 1000);
+  }
 
   [[nodiscard]] std::shared_ptr<const Session> session(const Digest& request = {{1, 2, 3}}) const {
     return std::make_shared<const Session>(members, terms, request);

@@ -18,7 +18,8 @@ class JoinedRequests {
   /// \param path  a file of this member's own; empty: in memory only
   /// \throws Error (`file`, `archive_*`) for a file that cannot be read or is another
   explicit JoinedRequests(std::string path) : path_(std::move(path)) {
-    if (!path_.empty() && healthai::detail::file_exists(path_)) requests_ = read_sealed_file<std::set<Digest>>(path_, kind);
+    if (!path_.empty() && healthai::detail::file_exists(path_))
+      requests_ = read_sealed_file<std::set<Digest>>(path_, kind);
   }
   [[nodiscard]] bool contains(const Digest& request) const { return requests_.contains(request); }
   /// \throws Error (`file`); the request is then not in it

@@ -50,7 +50,7 @@ struct SignedSeed {
 class MaskStream {
  public:
   /// \throws Error (`crypto`) when OpenSSL has no AES-256-CTR
-  MaskStream() : cipher_(detail::aes_256_ctr()), stream_(piece) {}
+  MaskStream() : cipher_(healthai::detail::aes_256_ctr()), stream_(piece) {}
 
   /// Adds the masks of all `seeds`, or subtracts them, each as its sign says.
   /// \param offset  the place of `values` in the whole vector, in elements
@@ -75,7 +75,7 @@ class MaskStream {
     return reinterpret_cast<unsigned char*>(stream_.writable_bytes().data());
   }
   static void require(bool good) {
-    if (!good) detail::throw_crypto_error("cannot make a mask");
+    if (!good) healthai::detail::throw_crypto_error("cannot make a mask");
   }
 
   template <class Ring>
@@ -149,7 +149,7 @@ class MaskStream {
   }
 
   const EVP_CIPHER* cipher_;
-  std::vector<detail::CipherContext> contexts_{};
+  std::vector<healthai::detail::CipherContext> contexts_{};
   SecretBytes stream_;
 };
 

@@ -37,9 +37,10 @@ class Members {
   explicit Members(std::vector<Member> members) : members_(std::move(members)) {
     std::sort(members_.begin(), members_.end(), [](const Member& a, const Member& b) { return a.id < b.id; });
     if (members_.size() < 3) {
-      throw Error(error::secagg_terms, "secure aggregation needs at least three members, but the roster has " +
-                                           std::to_string(members_.size()) +
-                                           ": from the sum of two, each would know the other's update");
+      throw Error(error::secagg_terms,
+                  "secure aggregation needs at least three members, but the roster has " +
+                      std::to_string(members_.size()) +
+                      ": from the sum of two, each would know the other's update");
     }
     for (std::size_t i = 0; i < members_.size(); ++i) {
       if (i > 0 && members_[i].id == members_[i - 1].id)

@@ -18,7 +18,7 @@ namespace healthai::secagg {
 /// Step 1, from a member: its keys for this request only.
 struct AdvertisedKeys {
   X25519PublicKey channel{};  ///< seals what other members are told
-  X25519PublicKey mask{};     ///< makes the masks that cancel; its private half is what members hold shares of
+  X25519PublicKey mask{};    ///< makes the masks that cancel; its private half is what members hold shares of
   Digest self_mask_check{};  ///< of the self-mask's seed, so that a wrong share of it is noticed
   Signature signature{};     ///< of all this and of the request
 

@@ -24,8 +24,7 @@ class RingVector {
     } else if (bits == 64) {
       words_ = std::vector<std::uint64_t>(size);
     } else {
-      throw Error(error::invalid_argument,
-                  "a ring has 32 or 64 bits, not " + std::to_string(bits));
+      throw Error(error::invalid_argument, "a ring has 32 or 64 bits, not " + std::to_string(bits));
     }
   }
 

@@ -45,7 +45,7 @@ struct WipingAllocator {
 
 /// Bytes, or numbers, that must not be found in memory once they are gone: keys, seeds, shares. Cannot be printed. Comparing
 /// two of them with == takes longer the later they differ: only tests do that.
-using SecretBytes = std::vector<std::byte, WipingAllocator<std::byte>>;
-using SecretNumbers = std::vector<std::uint64_t, WipingAllocator<std::uint64_t>>;  ///< see SecretBytes
+using WipedBytes = std::vector<std::byte, WipingAllocator<std::byte>>;
+using WipedNumbers = std::vector<std::uint64_t, WipingAllocator<std::uint64_t>>;  ///< see WipedBytes
 
 }  // namespace healthai::secagg

@@ -26,7 +26,7 @@ namespace healthai::secagg {
 /// What one holder gets. It is a secret, and is wiped when it goes.
 struct Share {
   std::uint64_t point = 0;  ///< x of the holder; public
-  SecretNumbers values{};   ///< one for each piece of the secret
+  WipedNumbers values{};    ///< one for each piece of the secret
 };
 
 /// How many field elements a secret of so many bytes is cut into.
@@ -87,7 +87,7 @@ template <PrimeField Field = Mersenne61, class Generator>
   }
   // The coefficients of each piece's polynomial, constant first.
   const std::size_t pieces = pieces_of<Field>(secret.size()), width = detail::in_dots<Field>(threshold);
-  SecretNumbers coefficients(pieces * width, 0);
+  WipedNumbers coefficients(pieces * width, 0);
   for (std::size_t bit = 0; bit < 8 * secret.size(); ++bit) {
     const auto byte = static_cast<std::uint64_t>(secret[bit / 8]);
     coefficients[bit / Field::chunk_bits * width] |= (byte >> (bit % 8) & 1U) << (bit % Field::chunk_bits);
@@ -170,11 +170,11 @@ class BasicReconstructor {
   /// \param shares  in the order of `points`
   /// \throws Error (`invalid_argument`) for other points or none, (`invalid_reply`) for a share of another length, or with a
   /// value outside the field, or if together they are no secret
-  [[nodiscard]] SecretBytes operator()(std::span<const Share> shares, std::size_t secret_bytes) const {
+  [[nodiscard]] WipedBytes operator()(std::span<const Share> shares, std::size_t secret_bytes) const {
     const std::size_t pieces = pieces_of<Field>(secret_bytes);
     require_shares(shares, pieces);
-    SecretNumbers column(coefficients_.size(), 0);
-    SecretBytes secret(secret_bytes, std::byte{0});
+    WipedNumbers column(coefficients_.size(), 0);
+    WipedBytes secret(secret_bytes, std::byte{0});
     std::uint64_t excess = 0;
     for (std::size_t piece = 0; piece < pieces; ++piece) {
       for (std::size_t i = 0; i < shares.size(); ++i) column[i] = shares[i].values[piece];
@@ -230,7 +230,7 @@ using Reconstructor = BasicReconstructor<Mersenne61>;
 
 /// One secret from its shares; see BasicReconstructor, also for its errors.
 template <PrimeField Field = Mersenne61>
-[[nodiscard]] SecretBytes reconstruct(std::span<const Share> shares, std::size_t secret_bytes) {
+[[nodiscard]] WipedBytes reconstruct(std::span<const Share> shares, std::size_t secret_bytes) {
   std::vector<std::uint64_t> points;
   points.reserve(shares.size());
   for (const Share& one : shares) points.push_back(one.point);
@@ -245,8 +245,8 @@ template <PrimeField Field = Mersenne61>
 
 /// The values of a share, each in `value_bytes` bytes, lowest first. The point is not written: who sent it says which it is.
 template <PrimeField Field = Mersenne61>
-[[nodiscard]] SecretBytes encode_share(const Share& one) {
-  SecretBytes bytes;
+[[nodiscard]] WipedBytes encode_share(const Share& one) {
+  WipedBytes bytes;
   bytes.reserve(one.values.size() * Field::value_bytes);
   for (const std::uint64_t value : one.values) {
     for (std::size_t i = 0; i < Field::value_bytes; ++i) {
@@ -267,7 +267,7 @@ template <PrimeField Field = Mersenne61>
     throw Error(error::invalid_reply, whose + " has " + std::to_string(bytes.size()) + " bytes, not " +
                                           std::to_string(share_bytes<Field>(secret_bytes)));
   }
-  Share one{point, SecretNumbers(pieces_of<Field>(secret_bytes), 0)};
+  Share one{point, WipedNumbers(pieces_of<Field>(secret_bytes), 0)};
   for (std::size_t i = 0; i < bytes.size(); ++i) {
     one.values[i / Field::value_bytes] |= static_cast<std::uint64_t>(bytes[i])
                                           << (8 * (i % Field::value_bytes));

@@ -47,16 +47,23 @@ class SecureClient {
   [[nodiscard]] AdvertisedKeys advertise(const typename Advertise<T>::Broadcast& request) {
     state_ = std::monostate();  // whatever comes of it, the keys of the request before are gone
     require_acceptable(request.terms, *member_.members, member_.rules, member_.id);
-    if (!(request.id == request.terms.id)) refuse(error::secagg_terms, "the terms are those of another round");
+    if (!(request.id == request.terms.id))
+      refuse(error::secagg_terms, "the terms are those of another round");
     const auto message = encode(request.work);
     std::vector<std::span<const std::byte>> pieces{message->head};
     pieces.insert(pieces.end(), message->arrays.begin(), message->arrays.end());
     const Digest digest = request_digest(T::name, request.terms, pieces);
     if (joined_.contains(digest))
-      refuse(error::secagg_replay, "it has released shares of this very request before, and makes no second sum of it");
+      refuse(error::secagg_replay,
+             "it has released shares of this very request before, and makes no second sum of it");
     make_vector_ = [this, work = request.work, plan = request.terms.plan](std::stop_token stop) {
+      Summand<typename T::Scalar> summand =
+          T::summand(work_.template handle<T>({work, member_.id}, std::move(stop)));
+      keep_planned(summand.scalars, plan);
+      RingVector vector(plan.ring_bits(), plan.size());
       RandomBits random;
-      return plan.encode(T::summand(work_.template handle<T>({work, member_.id}, std::move(stop))), random);
+      vector.visit([&](auto words) { static_cast<void>(plan.encode(summand, words, random)); });
+      return vector;
     };
     Advertising state(std::make_shared<const Session>(member_.members, request.terms, digest),
                       *member_.members->find(member_.id), member_.key);
@@ -94,6 +101,16 @@ class SecureClient {
   [[noreturn]] void refuse(ErrorId id, const std::string& why) const {
     throw Error(id, "client " + member_.id.str() + " refuses a step of a secure sum: " + why);
   }
+  /// Numbers that have no range in the plan do not leave.
+  static void keep_planned(std::vector<SummandScalar>& numbers, const SegmentPlan& plan) {
+    std::vector<SummandScalar> kept;
+    for (const ScalarSegment& segment : plan.scalars()) {
+      for (const SummandScalar& number : numbers) {
+        if (number.name == segment.name) kept.push_back(number);
+      }
+    }
+    numbers = std::move(kept);
+  }
   /// The state that this step follows on. Whatever comes of the step, it is gone: each message is answered once.
   template <class State>
   [[nodiscard]] State take(const Digest& request) {
@@ -126,7 +143,8 @@ class SecureClient {
 /// Thread safety: one call at a time, as for every client.
 template <AdditiveTask... Tasks>
 [[nodiscard]] TaskHandlers secure_handlers(TaskHandlers work, SecureMember member) {
-  static_assert(sizeof...(Tasks) > 0, "healthai: name the tasks whose replies are to be summed, such as Train<double>");
+  static_assert(sizeof...(Tasks) > 0,
+                "healthai: name the tasks whose replies are to be summed, such as Train<double>");
   auto client = std::make_shared<detail::SecureClient>(std::move(work), std::move(member));
   TaskHandlers handlers;
   (handlers.offer<Advertise<Tasks>>(

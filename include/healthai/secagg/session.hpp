@@ -79,10 +79,7 @@ class Session {
   }
   /// What a seed of a self-mask is checked by.
   [[nodiscard]] Digest check_of(Index member, std::span<const std::uint8_t> seed) const {
-    return Sha256()
-        .update(text("healthai secagg self-mask 1", member))
-        .update(std::as_bytes(seed))
-        .finish();
+    return Sha256().update(text("healthai secagg self-mask 1", member)).update(std::as_bytes(seed)).finish();
   }
 
  private:

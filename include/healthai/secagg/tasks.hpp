@@ -42,8 +42,9 @@ template <AdditiveTask T>
 struct Advertise {
   struct Broadcast {
     Terms terms{};
-    std::shared_ptr<const typename T::Broadcast> work{};  ///< shared where coordinator and client are one process
-    RoundId id{};                                         ///< that of the terms
+    std::shared_ptr<const typename T::Broadcast>
+        work{};    ///< shared where coordinator and client are one process
+    RoundId id{};  ///< that of the terms
 
     /// \throws Error (`invalid_argument`) when written without work
     template <class Archive>

@@ -31,7 +31,7 @@ struct Terms {
 
 /// What a member accepts: terms that are at least as strict as those that it would derive itself from its own copy of the roster.
 struct ClientRules {
-  SecAggOptions options{};              ///< the promise against an active coordinator, unless they say otherwise
+  SecAggOptions options{};  ///< the promise against an active coordinator, unless they say otherwise
   std::uint64_t minimum_threshold = 0;  ///< none below this, whatever the roster's size says
 };
 

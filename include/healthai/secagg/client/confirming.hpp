@@ -20,9 +20,8 @@ class Confirming {
   Confirming(Masking&& before, std::vector<Index> survivors) : before_(std::move(before)) {
     const Session& session = before_.session();
     const auto refuse = [this](const std::string& why) {
-      throw Error(error::secagg_survivors,
-                  "client " + before_.session().members().id(before_.self()).str() +
-                      " does not confirm the list of survivors: " + why);
+      throw Error(error::secagg_survivors, "client " + before_.session().members().id(before_.self()).str() +
+                                               " does not confirm the list of survivors: " + why);
     };
     if (std::adjacent_find(survivors.begin(), survivors.end(), std::greater_equal<>()) != survivors.end())
       refuse("it has a member twice, or is not in their order");

@@ -22,7 +22,7 @@ class Masking {
   /// What it holds of one member.
   struct HeldShares {
     Index of = 0;
-    SecretBytes both{};  ///< the self-mask's share, then the mask key's
+    WipedBytes both{};  ///< the self-mask's share, then the mask key's
     [[nodiscard]] std::span<const std::byte> self_mask() const { return {both.data(), both.size() / 2}; }
     [[nodiscard]] std::span<const std::byte> mask_key() const {
       return {both.data() + both.size() / 2, both.size() / 2};
@@ -50,7 +50,7 @@ class Masking {
         refuse("the shares of " + name + " have " + std::to_string(opened->size()) + " bytes, expected " +
                std::to_string(2 * share_bytes(32)));
       }
-      held_.push_back({one.other, SecretBytes(opened->bytes().begin(), opened->bytes().end())});
+      held_.push_back({one.other, WipedBytes(opened->bytes().begin(), opened->bytes().end())});
       seeds_.push_back({hkdf_sha256<32>(before.mask_.agree(other->keys.mask).bytes(), {},
                                         session_->text_of_mask(self_, one.other)),
                         self_ < one.other ? MaskSign::plus : MaskSign::minus});

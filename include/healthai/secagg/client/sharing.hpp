@@ -49,8 +49,8 @@ class Sharing {
         share(std::as_bytes(mask_key.bytes()), threshold, points, random);
     for (std::size_t i = 0; i < neighbours_.size(); ++i) {
       const Index other = neighbours_[i].member;
-      SecretBytes both = encode_share(self_mask_shares[i]);
-      const SecretBytes second = encode_share(mask_key_shares[i]);
+      WipedBytes both = encode_share(self_mask_shares[i]);
+      const WipedBytes second = encode_share(mask_key_shares[i]);
       both.insert(both.end(), second.begin(), second.end());
       if (other == self_) {
         own_shares_ = std::move(both);
@@ -76,8 +76,9 @@ class Sharing {
   };
 
   [[noreturn]] void refuse(const std::string& why) const {
-    throw Error(error::secagg_keys, "client " + session_->members().id(self_).str() +
-                                        " does not share its secrets with those of this list of keys: " + why);
+    throw Error(error::secagg_keys,
+                "client " + session_->members().id(self_).str() +
+                    " does not share its secrets with those of this list of keys: " + why);
   }
 
   void check(const KeyList& keys) {
@@ -117,7 +118,7 @@ class Sharing {
   Secret<32> self_mask_;
   AdvertisedKeys own_keys_;
   std::vector<Neighbour> neighbours_{};  // holders of its shares, who take part
-  SecretBytes own_shares_{};             // of its own two secrets
+  WipedBytes own_shares_{};              // of its own two secrets
   std::vector<SealedShares> message_{};
 };
 

@@ -53,9 +53,8 @@ class CollectingReleases {
       }
     }
     std::sort(read.begin(), read.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
-    if (std::adjacent_find(read.begin(), read.end(), [](const auto& a, const auto& b) {
-          return a.first == b.first;
-        }) != read.end())
+    if (std::adjacent_find(read.begin(), read.end(),
+                           [](const auto& a, const auto& b) { return a.first == b.first; }) != read.end())
       return refuse("released two shares of one secret");
     if (!answered_.emplace(member).second) return refuse("released shares twice");
     for (auto& [of, share] : read) shares_[of].push_back(std::move(share));
@@ -69,7 +68,8 @@ class CollectingReleases {
     std::vector<SignedSeed> masks;
     for (const auto& [member, keys] : masked_.keys) {
       std::vector<Share>& shares = shares_[member];
-      std::sort(shares.begin(), shares.end(), [](const Share& a, const Share& b) { return a.point < b.point; });
+      std::sort(shares.begin(), shares.end(),
+                [](const Share& a, const Share& b) { return a.point < b.point; });
       if (survives(member)) {
         const auto right = [&, id = member, check = keys.self_mask_check](const Secret<32>& seed) {
           return session_->check_of(id, seed.bytes()) == check;
@@ -105,10 +105,10 @@ class CollectingReleases {
                                      const std::vector<Share>& shares, const Right& right) const {
     auto secret = put_together(shares, right);
     if (!secret) {
-      throw Error(error::secagg_shares,
-                  "secure aggregation: of " + session_->members().id(member).str() + " " +
-                      std::to_string(shares.size()) + " shares came, which do not make its secret; at least " +
-                      std::to_string(session_->threshold()) + " right ones are needed");
+      throw Error(error::secagg_shares, "secure aggregation: of " + session_->members().id(member).str() +
+                                            " " + std::to_string(shares.size()) +
+                                            " shares came, which do not make its secret; at least " +
+                                            std::to_string(session_->threshold()) + " right ones are needed");
     }
     return std::move(*secret);
   }

@@ -13,9 +13,9 @@ namespace healthai::secagg {
 /// coordinator that is started again asks for the shares that open this very list, and for no other, as two lists of one request
 /// would differ by updates.
 struct MaskedSum {
-  Digest request{};                          ///< of which secure sum
-  std::map<Index, AdvertisedKeys> keys{};    ///< of everybody who shared secrets
-  std::vector<Index> survivors{};            ///< whose vectors are in it, in their order
+  Digest request{};                        ///< of which secure sum
+  std::map<Index, AdvertisedKeys> keys{};  ///< of everybody who shared secrets
+  std::vector<Index> survivors{};          ///< whose vectors are in it, in their order
   RingVector sum{};
 
   template <class Archive>

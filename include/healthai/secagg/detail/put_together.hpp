@@ -35,7 +35,8 @@ class PutTogether {
     if (auto secret = attempt({chosen.data(), threshold_}, right)) return secret;
     if (chosen.size() == threshold_) return std::nullopt;
     for (std::size_t left_out = 0; left_out < threshold_; ++left_out) {
-      std::vector<const Share*> others(chosen.begin(), chosen.begin() + static_cast<std::ptrdiff_t>(threshold_));
+      std::vector<const Share*> others(chosen.begin(),
+                                       chosen.begin() + static_cast<std::ptrdiff_t>(threshold_));
       others[left_out] = chosen[threshold_];
       if (auto secret = attempt(others, right)) {
         wrong_holders_.insert(chosen[left_out]->point);
@@ -54,9 +55,10 @@ class PutTogether {
       points.push_back(share->point);
       shares.push_back(*share);
     }
-    if (!reconstructor_ || !std::ranges::equal(reconstructor_->points(), points)) reconstructor_.emplace(points);
+    if (!reconstructor_ || !std::ranges::equal(reconstructor_->points(), points))
+      reconstructor_.emplace(points);
     try {
-      const SecretBytes bytes = (*reconstructor_)(shares, 32);
+      const WipedBytes bytes = (*reconstructor_)(shares, 32);
       Secret<32> secret;
       std::transform(bytes.begin(), bytes.end(), secret.writable_bytes().begin(),
                      [](std::byte byte) { return static_cast<std::uint8_t>(byte); });
@@ -67,7 +69,8 @@ class PutTogether {
   }
 
   std::size_t threshold_;
-  std::optional<Reconstructor> reconstructor_{};  // of the holders that came last, as they mostly are the same
+  std::optional<Reconstructor>
+      reconstructor_{};  // of the holders that came last, as they mostly are the same
   std::set<std::uint64_t> wrong_holders_{};
 };
 
