@@ -29,7 +29,7 @@ struct Scene {
   Cohort cohort{5, {.corrupt = 0, .dropout = 0}};
   std::shared_ptr<const Session> session = cohort.session();
   std::vector<Advertising> advertising{};
-  std::vector<Sharing> sharing{};
+  std::vector<SharingSecrets> sharing{};
   std::vector<Masking> masking{};
   std::vector<Confirming> confirming{};
   KeyList keys{};
@@ -60,7 +60,7 @@ struct Scene {
     }
   }
   std::string share(const KeyList& list) {
-    return error_of([&] { const Sharing state(std::move(advertising[0]), list); });
+    return error_of([&] { const SharingSecrets state(std::move(advertising[0]), list); });
   }
   std::string mask(const std::vector<SealedShares>& list) {
     return error_of([&] { const Masking state(std::move(sharing[0]), list); });

@@ -98,7 +98,7 @@ inline Run run(const Cohort& cohort, const Silence& silence) {
   }
   CollectingShares collecting_shares(std::move(collecting_keys));
   result.keys = collecting_shares.message();
-  std::vector<std::optional<Sharing>> sharing(n);
+  std::vector<std::optional<SharingSecrets>> sharing(n);
   for (Index i = 0; i < n; ++i) {
     if (silence[i] <= 1) continue;
     sharing[i].emplace(std::move(*advertising[i]), result.keys);

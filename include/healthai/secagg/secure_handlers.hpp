@@ -73,13 +73,13 @@ class SecureClient {
     return keys;
   }
   [[nodiscard]] ShareSecrets::Reply share(const ShareSecrets::Broadcast& request) {
-    Sharing state(take<Advertising>(request.request), request.message);
+    SharingSecrets state(take<Advertising>(request.request), request.message);
     ShareSecrets::Reply reply{state.message()};
-    state_.emplace<Sharing>(std::move(state));
+    state_.emplace<SharingSecrets>(std::move(state));
     return reply;
   }
   [[nodiscard]] RingVector hand_in(const HandIn::Broadcast& request, std::stop_token stop) {
-    Masking state(take<Sharing>(request.request), request.message);
+    Masking state(take<SharingSecrets>(request.request), request.message);
     RingVector vector = make_vector_(std::move(stop));
     vector.visit([&state](auto words) { state.mask(words); });
     state_.emplace<Masking>(std::move(state));
@@ -127,7 +127,7 @@ class SecureClient {
   JoinedRequests joined_;
   Digest request_{};
   std::function<RingVector(std::stop_token)> make_vector_{};
-  std::variant<std::monostate, Advertising, Sharing, Masking, Confirming> state_{};
+  std::variant<std::monostate, Advertising, SharingSecrets, Masking, Confirming> state_{};
 };
 
 }  // namespace detail

@@ -45,7 +45,7 @@ class Advertising {
   [[nodiscard]] Index self() const noexcept { return self_; }
 
  private:
-  friend class Sharing;
+  friend class SharingSecrets;
   std::shared_ptr<const Session> session_;
   Index self_;
   SigningKey key_;

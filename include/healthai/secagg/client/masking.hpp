@@ -10,7 +10,7 @@
 
 #include "healthai/core/error.hpp"
 #include "healthai/crypto/authenticated_cipher.hpp"
-#include "healthai/secagg/client/sharing.hpp"
+#include "healthai/secagg/client/sharing_secrets.hpp"
 #include "healthai/secagg/mask.hpp"
 #include "healthai/secagg/secret_sharing.hpp"
 
@@ -31,7 +31,7 @@ class Masking {
 
   /// \param shares  those that are for this member; who sent none has dropped out, and is not masked with
   /// \throws Error (`secagg_shares`) for shares that do not open, of a stranger or twice, or of too few; (`crypto`)
-  Masking(Sharing&& before, const std::vector<SealedShares>& shares)
+  Masking(SharingSecrets&& before, const std::vector<SealedShares>& shares)
       : session_(std::move(before.session_)), self_(before.self_), key_(std::move(before.key_)) {
     if (session_->keeps_own_share()) held_.push_back({self_, std::move(before.own_shares_)});
     seeds_.push_back({std::move(before.self_mask_), MaskSign::plus});

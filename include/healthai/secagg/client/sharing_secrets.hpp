@@ -21,12 +21,12 @@
 namespace healthai::secagg {
 
 /// A member in step 2: it has seen everybody's keys, and gives each neighbour a share of its two secrets.
-class Sharing {
+class SharingSecrets {
  public:
   /// \param keys  of all who take part
   /// \throws Error (`secagg_keys`) for a list that is not in order, has a stranger, other keys than its own, two equal keys, a
   ///   neighbour's key that it has not signed for this request, or too few who would hold shares; (`crypto`)
-  Sharing(Advertising&& before, const KeyList& keys)
+  SharingSecrets(Advertising&& before, const KeyList& keys)
       : session_(std::move(before.session_)),
         self_(before.self_),
         key_(std::move(before.key_)),
