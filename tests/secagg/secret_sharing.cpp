@@ -28,7 +28,7 @@ namespace {
 void refuses(const std::function<void()>& call, ErrorId id, const char* what) {
   try {
     call();
-    FAIL("not refused: ", what);
+    FAIL("not refused: ", std::string(what));
   } catch (const Error& e) {
     CHECK(e.id() == id);
     CHECK_MESSAGE(std::string(e.what()).find(what) != std::string::npos, e.what());

@@ -121,15 +121,46 @@ class SegmentPlan {
   /// Words of the whole vector.
   [[nodiscard]] std::size_t size() const noexcept { return size_; }
 
+  /// What `encode` checks before it begins, for whoever would rather know before there is memory for the words.
+  /// \throws Error (`invalid_reply`) for a weight that is not a whole number up to `most_weight`, and for other names, order or
+  /// weighting than planned; (`layout_mismatch`)
+  template <class Scalar>
+  void require_fit(const Summand<Scalar>& summand) const {
+    const double w = summand.weight;
+    // 2^64 itself would not fit; of larger doubles none is below.
+    if (!(w >= 0 && w < 0x1p64 && w == std::floor(w)) || static_cast<std::uint64_t>(w) > most_weight_) {
+      throw Error(error::invalid_reply, "segments: a weight must be a whole number from 0 to " +
+                                            std::to_string(most_weight_) + ", but is " + number_text(w));
+    }
+    const auto require_count = [](std::size_t expected, std::size_t got, const char* what) {
+      if (expected == got) return;
+      throw Error(error::invalid_reply, "segments: the plan has " + std::to_string(expected) + what +
+                                            ", what is to be summed has " + std::to_string(got));
+    };
+    const auto require_name = [](const std::string& expected, const std::string& got) {
+      if (expected == got) return;
+      throw Error(error::invalid_reply, "segments: expected \"" + expected + "\", got \"" + got + "\"");
+    };
+    require_count(vectors_.size(), summand.vectors.size(), " vectors");
+    require_count(scalars_.size(), summand.scalars.size(), " numbers");
+    for (std::size_t i = 0; i < vectors_.size(); ++i) {
+      require_name(vectors_[i].name, summand.vectors[i].name);
+      require_layout(vectors_[i].layout, summand.vectors[i].values.layout(), "segment ", vectors_[i].name);
+      if (vectors_[i].weighted != summand.vectors[i].weighted) {
+        throw Error(error::invalid_reply, "segment \"" + vectors_[i].name + "\" is" +
+                                              (vectors_[i].weighted ? "" : " not") +
+                                              " weighted in the plan, but what is to be summed differs");
+      }
+    }
+    for (std::size_t i = 0; i < scalars_.size(); ++i) require_name(scalars_[i].name, summand.scalars[i].name);
+  }
   /// The words of a Summand, stochastically rounded: `generator()` gives 64 random bits, one draw for every number but the
   /// weight, in order. Encoding the same Summand again needs the same generator from its beginning: a second rounding under the
   /// same mask would tell the difference of the two.
   /// \tparam Word  std::uint32_t or std::uint64_t, as the ring
   /// \param out    `size()` words; they are not masked yet
   /// \return the segments that had numbers outside their range, which were clipped
-  /// \throws Error (`invalid_argument`) for words of another ring or another number of them; (`invalid_reply`) for a weight that is
-  /// not a whole number up to `most_weight`, and for other names, order or weighting than planned; (`layout_mismatch`);
-  /// (`not_finite`)
+  /// \throws Error (`invalid_argument`) for words of another ring or another number of them; as `require_fit`; (`not_finite`)
   template <std::unsigned_integral Word, class Scalar, class Generator>
   std::vector<ClippedSegment> encode(const Summand<Scalar>& summand, std::span<Word> out,
                                      Generator& generator) const {
@@ -243,42 +274,12 @@ class SegmentPlan {
                   "segments: expected " + std::to_string(size_) + " words, got " + std::to_string(count));
     }
   }
-  template <class Scalar>
-  void require_planned(const Summand<Scalar>& summand) const {
-    const double w = summand.weight;
-    // 2^64 itself would not fit; of larger doubles none is below.
-    if (!(w >= 0 && w < 0x1p64 && w == std::floor(w)) || static_cast<std::uint64_t>(w) > most_weight_) {
-      throw Error(error::invalid_reply, "segments: a weight must be a whole number from 0 to " +
-                                            std::to_string(most_weight_) + ", but is " + number_text(w));
-    }
-    const auto require_count = [](std::size_t expected, std::size_t got, const char* what) {
-      if (expected == got) return;
-      throw Error(error::invalid_reply, "segments: the plan has " + std::to_string(expected) + what +
-                                            ", what is to be summed has " + std::to_string(got));
-    };
-    const auto require_name = [](const std::string& expected, const std::string& got) {
-      if (expected == got) return;
-      throw Error(error::invalid_reply, "segments: expected \"" + expected + "\", got \"" + got + "\"");
-    };
-    require_count(vectors_.size(), summand.vectors.size(), " vectors");
-    require_count(scalars_.size(), summand.scalars.size(), " numbers");
-    for (std::size_t i = 0; i < vectors_.size(); ++i) {
-      require_name(vectors_[i].name, summand.vectors[i].name);
-      require_layout(vectors_[i].layout, summand.vectors[i].values.layout(), "segment ", vectors_[i].name);
-      if (vectors_[i].weighted != summand.vectors[i].weighted) {
-        throw Error(error::invalid_reply, "segment \"" + vectors_[i].name + "\" is" +
-                                              (vectors_[i].weighted ? "" : " not") +
-                                              " weighted in the plan, but what is to be summed differs");
-      }
-    }
-    for (std::size_t i = 0; i < scalars_.size(); ++i) require_name(scalars_[i].name, summand.scalars[i].name);
-  }
   /// `round(point, values, levels)` rounds a span of numbers, and says how many it clipped.
   template <class Word, class Scalar, class Round>
   std::vector<ClippedSegment> encode_by(const Summand<Scalar>& summand, std::span<Word> out,
                                         Round round) const {
     require_words<Word>(out.size());
-    require_planned(summand);
+    require_fit(summand);
     std::vector<ClippedSegment> report;
     std::size_t at = 1;
     const auto append = [&](const auto& segment, auto values, Word weight) {
