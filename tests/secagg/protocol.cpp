@@ -59,6 +59,15 @@ TEST_CASE("fifty members, a third of whom fall silent") {
   CHECK(sum.sum == sum.expected);
 }
 
+TEST_CASE("a sparse graph of three hundred: the same exact sum, with fewer masks") {
+  const Cohort cohort(300, {.adversary = Adversary::semi_honest, .corrupt = 0.05, .dropout = 0.05}, 50);
+  REQUIRE(cohort.terms.parameters.degree < 60);
+  Silence silence = nobody(300);
+  for (std::size_t i = 0; i < 12; ++i) silence[25 * i] = 1 + static_cast<int>(i % 5);
+  const Run sum = run(cohort, silence);
+  CHECK(sum.sum == sum.expected);
+}
+
 TEST_CASE("one too many, at any step, is an error that says how many are needed") {
   const Cohort cohort(6, {.corrupt = 0, .dropout = 0});
   REQUIRE(cohort.session()->threshold() == 4);

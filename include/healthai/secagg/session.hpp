@@ -43,12 +43,16 @@ class Session {
       : members_(std::move(members)),
         terms_(std::move(terms)),
         request_(request),
-        graph_(members_->size(), terms_.parameters.degree, terms_.graph_seed) {}
+        graph_(terms_.parameters.full()
+                   ? NeighbourGraph::full(members_->size())
+                   : NeighbourGraph::harary(members_->size(),
+                                            static_cast<std::size_t>(terms_.parameters.degree),
+                                            terms_.graph_seed)) {}
 
   [[nodiscard]] const Members& members() const noexcept { return *members_; }
   [[nodiscard]] const Terms& terms() const noexcept { return terms_; }
   [[nodiscard]] const Digest& request() const noexcept { return request_; }
-  [[nodiscard]] bool neighbours(Index a, Index b) const { return graph_.adjacent(a, b); }
+  [[nodiscard]] bool neighbours(Index a, Index b) const { return graph_.are_neighbours(a, b); }
   /// How many shares open a secret.
   [[nodiscard]] std::size_t threshold() const noexcept {
     return static_cast<std::size_t>(terms_.parameters.threshold);
@@ -57,7 +61,8 @@ class Session {
   [[nodiscard]] bool keeps_own_share() const noexcept { return terms_.parameters.full(); }
   /// Who gets shares of a member's secrets, in order.
   [[nodiscard]] std::vector<Index> holders(Index member) const {
-    std::vector<Index> all = graph_.neighbours(member);
+    std::vector<Index> all;
+    for (const std::size_t other : graph_.neighbours(member)) all.push_back(static_cast<Index>(other));
     if (keeps_own_share()) all.insert(std::lower_bound(all.begin(), all.end(), member), member);
     return all;
   }
@@ -96,7 +101,7 @@ class Session {
   std::shared_ptr<const Members> members_;
   Terms terms_;
   Digest request_;
-  Graph graph_;
+  NeighbourGraph graph_;
 };
 
 }  // namespace healthai::secagg

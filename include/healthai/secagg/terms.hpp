@@ -1,7 +1,6 @@
 #pragma once
 
 #include <algorithm>
-#include <array>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -9,6 +8,7 @@
 #include "healthai/core/client_id.hpp"
 #include "healthai/core/error.hpp"
 #include "healthai/core/training.hpp"
+#include "healthai/secagg/graph.hpp"
 #include "healthai/secagg/members.hpp"
 #include "healthai/secagg/parameters.hpp"
 #include "healthai/secagg/segments.hpp"
@@ -20,8 +20,8 @@ struct Terms {
   RoundId id{};
   std::vector<ClientId> members{};  ///< the pinned roster, in the order of ids: never "those who are there"
   SecAggParameters parameters{};
-  std::array<std::uint8_t, 32> graph_seed{};  ///< draws the graph, where it is not full
-  SegmentPlan plan{};                         ///< what is summed, in which ranges, in which ring
+  GraphSeed graph_seed{};  ///< draws the graph, where it is not full
+  SegmentPlan plan{};      ///< what is summed, in which ranges, in which ring
 
   template <class Archive>
   void serialize(Archive& archive, unsigned /*version*/) {
