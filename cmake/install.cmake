@@ -8,7 +8,7 @@ set(healthai_package_dir ${CMAKE_INSTALL_DATADIR}/cmake/healthai) # no binaries:
 install(TARGETS healthai EXPORT healthai_core FILE_SET HEADERS)
 install(EXPORT healthai_core NAMESPACE healthai:: FILE healthai-core.cmake DESTINATION ${healthai_package_dir})
 set(healthai_components core)
-foreach(component IN ITEMS reporting gzip npz socket mpi)
+foreach(component IN ITEMS reporting gzip npz secagg socket mpi)
   if(TARGET healthai_${component})
     install(TARGETS healthai_${component} EXPORT healthai_${component} FILE_SET HEADERS)
     install(EXPORT healthai_${component} NAMESPACE healthai:: FILE healthai-${component}.cmake

@@ -63,11 +63,28 @@ else()
   message(STATUS "healthai: no libzip, so no healthai::npz (Debian: libzip-dev)")
 endif()
 
+# Cryptography, and what of secure aggregation needs it. Absent where OpenSSL is.
+file(GLOB_RECURSE healthai_secagg_with_openssl RELATIVE "${PROJECT_SOURCE_DIR}/include/healthai/secagg" CONFIGURE_DEPENDS
+     "${PROJECT_SOURCE_DIR}/include/healthai/secagg/*.hpp")
+list(TRANSFORM healthai_secagg_with_openssl REPLACE "\\.hpp$" "")
+# These files of the room need none, and are in healthai::healthai.
+list(REMOVE_ITEM healthai_secagg_with_openssl fixed_point graph mersenne61 parameters prime_field ranges ring_vector
+     secret_memory secret_sharing segments detail/hypergeometric)
+list(TRANSFORM healthai_secagg_with_openssl REPLACE "(.+)" "secagg/\\1.hpp" OUTPUT_VARIABLE secagg_headers)
+find_package(OpenSSL 3.0 QUIET)
+if(OpenSSL_FOUND)
+  healthai_add_target(secagg ROOMS crypto HEADERS ${secagg_headers} LINKS healthai OpenSSL::Crypto)
+else()
+  list(TRANSFORM secagg_headers PREPEND "${PROJECT_SOURCE_DIR}/include/healthai/")
+  list(REMOVE_ITEM healthai_headers ${secagg_headers})
+  list(FILTER healthai_headers EXCLUDE REGEX "/include/healthai/crypto/")
+  message(STATUS "healthai: no OpenSSL 3, so no healthai::secagg (Debian: libssl-dev)")
+endif()
+
 # The network: sockets and TLS, and the node that a hospital runs. Absent where OpenSSL or nlohmann_json (policy files,
 # audit log) is.
-find_package(OpenSSL 3.0 QUIET)
 if(OpenSSL_FOUND AND nlohmann_json_FOUND)
-  healthai_add_target(socket ROOMS transport/socket client/node LINKS healthai OpenSSL::SSL OpenSSL::Crypto
+  healthai_add_target(socket ROOMS transport/socket client/node LINKS healthai healthai_secagg OpenSSL::SSL
                       nlohmann_json::nlohmann_json)
 else()
   list(FILTER healthai_headers EXCLUDE REGEX "/include/healthai/(transport/socket|client/node)/")

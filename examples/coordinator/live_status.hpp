@@ -9,7 +9,7 @@
 #include <string>
 #include <thread>
 
-#include "healthai/client/node/sha256.hpp"
+#include "healthai/crypto/hex.hpp"
 #include "healthai/reporting/detail/terminal.hpp"
 #include "healthai/server/observer.hpp"
 #include "healthai/transport/socket/server.hpp"

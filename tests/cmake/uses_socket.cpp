@@ -1,4 +1,4 @@
-#include <healthai/client/node/signing_key.hpp>
+#include <healthai/crypto/signing_key.hpp>
 #include <healthai/transport/socket/roster.hpp>
 #include <string>
 

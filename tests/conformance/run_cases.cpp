@@ -30,6 +30,7 @@
 #include "healthai/privacy/clipped_mean.hpp"
 #include "healthai/privacy/gaussian_mechanism.hpp"
 #include "healthai/secagg/fixed_point.hpp"
+#include "healthai/secagg/parameters.hpp"
 #include "healthai/server/selection.hpp"
 #include "healthai/strategy/fedadagrad.hpp"
 #include "healthai/strategy/fedadam.hpp"
@@ -323,6 +324,16 @@ void check_mod(const json& in, const json& expected, Comparison& comparison) {
   });
 }
 
+void check_graph(const json& in, const json& expected, Comparison& comparison) {
+  const std::map<std::string, secagg::Adversary> adversaries{
+      {"semi_honest", secagg::Adversary::semi_honest}, {"semi_malicious", secagg::Adversary::semi_malicious}};
+  const auto graph =
+      secagg::sparse_graph(in.at("clients").get<std::size_t>(), number(in.at("corrupt")),
+                           number(in.at("dropout")), adversaries.at(in.at("adversary").get<std::string>()));
+  check_value(static_cast<double>(graph.degree), expected, "degree", comparison);
+  check_value(static_cast<double>(graph.threshold), expected, "threshold", comparison);
+}
+
 template <class Scalar>
 void check(const std::string& function, const json& in, const json& expected, Comparison& c) {
   const auto malicious = in.value("num_malicious", std::size_t{0});
@@ -415,6 +426,7 @@ void check(const std::string& function, const json& in, const json& expected, Co
        [&] { check_quantize_bounds(in, expected, sizeof(Scalar) == sizeof(float), c); }},
       {"secagg_dequantize", [&] { check_dequantize(in, expected, c); }},
       {"secagg_mod", [&] { check_mod(in, expected, c); }},
+      {"secagg_graph", [&] { check_graph(in, expected, c); }},
       {"metrics_weighted_avg", [&] { check_metrics(in, expected, c); }},
       {"sample_size", [&] { check_sample_size(in, expected, c); }},
   };

@@ -28,6 +28,7 @@ enum class Purpose : std::uint64_t {
   simulation = 4,
   run_id = 5,
   compression = 20,
+  secagg_graph = 30,
   test = 1000
 };
 

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "client/node/scratch.hpp"
-#include "healthai/client/node/signing_key.hpp"
+#include "healthai/crypto/signing_key.hpp"
 
 namespace audit_test {
 

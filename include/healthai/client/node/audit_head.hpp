@@ -8,8 +8,9 @@
 #include <string_view>
 #include <system_error>
 
-#include "healthai/client/node/sha256.hpp"
 #include "healthai/core/error.hpp"
+#include "healthai/crypto/hex.hpp"
+#include "healthai/crypto/sha256.hpp"
 
 namespace healthai {
 

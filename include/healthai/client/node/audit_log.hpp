@@ -16,8 +16,10 @@
 #include "healthai/client/node/audit_head.hpp"
 #include "healthai/client/node/detail/audit_chain.hpp"
 #include "healthai/client/node/request_facts.hpp"
-#include "healthai/client/node/signing_key.hpp"
 #include "healthai/client/node/verify_audit_log.hpp"
+#include "healthai/crypto/hex.hpp"
+#include "healthai/crypto/sha256.hpp"
+#include "healthai/crypto/signing_key.hpp"
 
 namespace healthai {
 

@@ -18,6 +18,7 @@
 #include "healthai/client/node/quota.hpp"
 #include "healthai/client/node/reply_store.hpp"
 #include "healthai/client/node/request_facts.hpp"
+#include "healthai/crypto/sha256.hpp"
 #include "healthai/serialization/detail/os_file.hpp"
 #include "healthai/transport/socket/task_service.hpp"
 

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "healthai/client/node/request_facts.hpp"
+#include "healthai/crypto/sha256.hpp"
 #include "healthai/serialization/sealed_file.hpp"
 
 namespace healthai {

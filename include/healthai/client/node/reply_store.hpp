@@ -15,6 +15,8 @@
 
 #include "healthai/client/node/detail/stored_reply.hpp"
 #include "healthai/client/node/request_facts.hpp"
+#include "healthai/crypto/hex.hpp"
+#include "healthai/crypto/sha256.hpp"
 #include "healthai/serialization/sealed_file.hpp"
 
 namespace healthai {

@@ -8,8 +8,8 @@
 #include <string>
 #include <vector>
 
-#include "healthai/client/node/sha256.hpp"
 #include "healthai/core/local_objective.hpp"
+#include "healthai/crypto/sha256.hpp"
 
 namespace healthai {
 

@@ -8,7 +8,8 @@
 
 #include "healthai/client/node/audit_head.hpp"
 #include "healthai/client/node/detail/audit_chain.hpp"
-#include "healthai/client/node/signing_key.hpp"
+#include "healthai/crypto/hex.hpp"
+#include "healthai/crypto/verify_key.hpp"
 
 namespace healthai {
 

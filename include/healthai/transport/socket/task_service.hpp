@@ -17,6 +17,7 @@
 #include "healthai/client/node/request_facts.hpp"
 #include "healthai/client/task_handlers.hpp"
 #include "healthai/core/training.hpp"
+#include "healthai/crypto/sha256.hpp"
 #include "healthai/transport/socket/service.hpp"
 
 namespace healthai {

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "healthai/client/node/detail/audit_line.hpp"
+#include "healthai/crypto/sha256.hpp"
 #include "healthai/serialization/detail/os_file.hpp"
 
 namespace healthai::detail {

@@ -20,9 +20,10 @@
 #include <vector>
 
 #include "healthai/client/node/audit_head.hpp"
-#include "healthai/client/node/sha256.hpp"
-#include "healthai/client/node/signing_key.hpp"
 #include "healthai/core/error.hpp"
+#include "healthai/crypto/hex.hpp"
+#include "healthai/crypto/sha256.hpp"
+#include "healthai/crypto/signing_key.hpp"
 
 namespace healthai::detail {
 

@@ -4,7 +4,6 @@
 /// Certificates and keys from PEM files, with the path in every error.
 
 #include <openssl/bio.h>
-#include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
@@ -14,38 +13,22 @@
 #include <cstdint>
 #include <cstring>
 #include <new>
-#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "healthai/core/error.hpp"
+#include "healthai/crypto/secret_bytes.hpp"
 #include "healthai/serialization/detail/os_file.hpp"
 #include "healthai/transport/socket/detail/certificate.hpp"
 
 namespace healthai::detail {
 
-/// Bytes that are overwritten before their memory is given back.
-class WipedBytes {
- public:
-  explicit WipedBytes(std::size_t size) : bytes_(size) {}
-  WipedBytes(WipedBytes&& other) noexcept = default;
-  WipedBytes(const WipedBytes&) = delete;
-  WipedBytes& operator=(const WipedBytes&) = delete;
-  WipedBytes& operator=(WipedBytes&&) = delete;
-  ~WipedBytes() { OPENSSL_cleanse(bytes_.data(), bytes_.size()); }
-  [[nodiscard]] std::span<char> span() noexcept { return bytes_; }
-  [[nodiscard]] std::string_view view() const noexcept { return {bytes_.data(), bytes_.size()}; }
-
- private:
-  std::vector<char> bytes_;
-};
-
 /// A small file. \param what it should hold, and where it was named: "a certificate chain (TlsFiles::certificate)".
 /// \param secret refuses a file that anybody but its owner can open.
 /// \throws Error (`file`, `tls`)
-[[nodiscard]] inline WipedBytes read_small_file(const std::string& path, const std::string& what,
-                                                bool secret) {
+[[nodiscard]] inline SecretBytes read_small_file(const std::string& path, const std::string& what,
+                                                 bool secret) {
   constexpr std::uint64_t limit = std::uint64_t{1} << 20U;
   if (path.empty()) throw Error(error::tls, "expected the path of " + what + ", got an empty one");
   try {
@@ -58,8 +41,8 @@ class WipedBytes {
     if (file.size() > limit)
       throw Error(error::tls, path + ": expected " + what + ", got a file of " + std::to_string(file.size()) +
                                   " bytes, which is more than 1 MiB");
-    WipedBytes bytes(static_cast<std::size_t>(file.size()));
-    file.read(std::as_writable_bytes(bytes.span()));
+    SecretBytes bytes(static_cast<std::size_t>(file.size()));
+    file.read(bytes.writable_bytes());
     return bytes;
   } catch (const Error& e) {
     if (e.id() == error::tls) throw;
@@ -99,8 +82,8 @@ class WipedBytes {
 /// All certificates of a PEM file, at least one. \throws Error (`file`, `tls`)
 [[nodiscard]] inline std::vector<OpensslPointer<X509>> read_certificates(const std::string& path,
                                                                          const std::string& what) {
-  const WipedBytes text = read_small_file(path, what, false);
-  const OpensslPointer<BIO> in = memory_of(text.view());
+  const SecretBytes text = read_small_file(path, what, false);
+  const OpensslPointer<BIO> in = memory_of(text.text());
   std::vector<OpensslPointer<X509>> certificates;
   ERR_clear_error();
   // No prompt for the passphrase of an encrypted certificate: nobody has such, and a server must not wait for it.
@@ -112,7 +95,7 @@ class WipedBytes {
   ERR_clear_error();
   if (certificates.empty()) {
     throw Error(error::tls, path + ": expected " + what + " in PEM (\"-----BEGIN CERTIFICATE-----\"), got " +
-                                first_pem_label(text.view()));
+                                first_pem_label(text.text()));
   }
   if (ERR_GET_REASON(problem) != PEM_R_NO_START_LINE) {
     const char* reason = ERR_reason_error_string(problem);
@@ -126,20 +109,20 @@ class WipedBytes {
 /// The private key of a PEM file. Never asks at a terminal. \throws Error (`file`, `tls`)
 [[nodiscard]] inline OpensslPointer<EVP_PKEY> read_private_key(const std::string& path,
                                                                const std::string& passphrase_file) {
-  const WipedBytes text = read_small_file(path, "a private key (TlsFiles::private_key)", true);
+  const SecretBytes text = read_small_file(path, "a private key (TlsFiles::private_key)", true);
   struct Passphrase {
     std::string_view text{};
     bool asked = false;
   } passphrase;
-  const WipedBytes line =
+  const SecretBytes line =
       passphrase_file.empty()
-          ? WipedBytes(0)
+          ? SecretBytes(0)
           : read_small_file(passphrase_file, "a passphrase (TlsFiles::passphrase_file)", true);
-  passphrase.text = line.view().substr(0, (std::min)(line.view().find_first_of("\r\n"), line.view().size()));
+  passphrase.text = line.text().substr(0, (std::min)(line.text().find_first_of("\r\n"), line.text().size()));
   if (!passphrase_file.empty() && passphrase.text.empty())
     throw Error(error::tls, passphrase_file + ": expected a passphrase on its first line, got nothing");
 
-  const OpensslPointer<BIO> in = memory_of(text.view());
+  const OpensslPointer<BIO> in = memory_of(text.text());
   ERR_clear_error();
   OpensslPointer<EVP_PKEY> key(PEM_read_bio_PrivateKey(
       in.get(), nullptr,
@@ -162,7 +145,7 @@ class WipedBytes {
     throw Error(error::tls,
                 path + ": the passphrase in " + passphrase_file + " does not open this private key");
   throw Error(error::tls, path + ": expected a private key in PEM (\"-----BEGIN PRIVATE KEY-----\"), got " +
-                              first_pem_label(text.view()));
+                              first_pem_label(text.text()));
 }
 
 }  // namespace healthai::detail

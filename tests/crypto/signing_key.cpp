@@ -1,4 +1,4 @@
-#include "healthai/client/node/signing_key.hpp"
+#include "healthai/crypto/signing_key.hpp"
 
 #include <doctest/doctest.h>
 
@@ -8,12 +8,16 @@
 #include <string>
 
 #include "client/node/scratch.hpp"
+#include "crypto/vectors.hpp"
+#include "healthai/crypto/hex.hpp"
+#include "healthai/crypto/secret.hpp"
+#include "healthai/crypto/verify_key.hpp"
 
 #if !defined(_WIN32)
 
 #include <sys/stat.h>
 
-namespace client_node_signing_key_test {
+namespace crypto_signing_key_test {
 
 namespace {
 
@@ -41,7 +45,51 @@ constexpr const char* rfc8032_signature =
     "b4302aeeb"
     "00d291612bb0c00";
 
+struct Example {
+  const char *seed, *public_key, *message, *signature;
+};
+// RFC 8032, section 7.1: tests 1 to 3, and SHA(abc).
+const Example examples[] = {
+    {"9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60",
+     "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a", "",
+     "e5564300c360ac729086e2cc806e828a84877f1eb8e5d974d873e065224901555fb8821590a33bacc61e39701cf9b46bd25bf5f"
+     "0595bb"
+     "e24655141438e7a100b"},
+    {"4ccd089b28ff96da9db6c346ec114e0f5b8a319f35aba624da8cf6ed4fb8a6fb",
+     "3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c", "72", rfc8032_signature},
+    {"c5aa8df43f9f837bedb7442f31dcb7b166d38535076f094b85ce3a2e0b4458f7",
+     "fc51cd8e6218a1a38da47ed00230f0580816ed13ba3303ac5deb911548908025", "af82",
+     "6291d657deec24024827e69c3abe01a30ce548a284743a445e3680d7db5ac3ac18ff9b538d16f290ae67f760984dc6594a7c15e"
+     "9716ed"
+     "28dc027beceea1ec40a"},
+    {"833fe62409237b9d62ec77587520911e9a759cec1d19755b7da901b96dca3d42",
+     "ec172b93ad5e563bf4932c70e1245034c35467ef2efd4d64ebf819683467e2bf",
+     "ddaf35a193617abacc417349ae20413112e6fa4e89a97ea20a9eeee64b55d39a2192992a274fc1a836ba3c23a3feebbd454d442"
+     "3643ce"
+     "80e2a9ac94fa54ca49f",
+     "dc2a4459e7369633a52b1bf277839a00201009a3efbf3ecb69bea2186c26b58909351fc9ac90b3ecfdfbc7c66431e0303dca179"
+     "c138ac"
+     "17ad9bef1177331a704"}};
+
 }  // namespace
+
+TEST_CASE("keys from seeds and from public bytes sign and verify as RFC 8032 says") {
+  for (const Example& example : examples) {
+    CAPTURE(example.seed);
+    const auto message = crypto_test::octets(example.message);
+    const auto signature = crypto_test::bytes<64>(example.signature);
+    const SigningKey key = SigningKey::from_seed(healthai::Secret<32>(crypto_test::bytes<32>(example.seed)));
+    CHECK(healthai::hex(key.public_key().bytes()) == example.public_key);
+    CHECK(healthai::hex(key.sign(crypto_test::view(message))) == example.signature);
+    const VerifyKey check = VerifyKey::from_bytes(crypto_test::bytes<32>(example.public_key));
+    CHECK(healthai::hex(check.bytes()) == example.public_key);
+    CHECK(check.verifies(crypto_test::view(message), signature));
+    CHECK(!check.verifies(bytes("another"), signature));
+  }
+  const VerifyKey another = VerifyKey::from_bytes(crypto_test::bytes<32>(examples[0].public_key));
+  CHECK(!another.verifies(bytes("r"),
+                          crypto_test::bytes<64>(rfc8032_signature)));  // 0x72, signed by the second
+}
 
 TEST_CASE("a key read from a file signs as RFC 8032 says") {
   const node_test::Folder folder;
@@ -100,5 +148,5 @@ TEST_CASE("an unusable key says why, and nothing is asked on the terminal") {
   CHECK(has(error_of([&] { (void)SigningKey::read_or_make(folder.file("no/key")); }), "file: "));
 }
 
-}  // namespace client_node_signing_key_test
+}  // namespace crypto_signing_key_test
 #endif

@@ -1,0 +1,72 @@
+// The code on docs/secure-aggregation.md.
+#include "healthai/secagg/secure_aggregation.hpp"
+
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "healthai/crypto/signing_key.hpp"
+#include "healthai/healthai.hpp"
+#include "healthai/secagg/secure_handlers.hpp"
+
+namespace docs_secure_aggregation_test {
+
+using namespace healthai;
+
+namespace {
+
+struct Mean {
+  double value = 0;
+  TrainReply<double> train(const TrainRequest<double>& request, std::stop_token) const {
+    TrainReply<double> reply;
+    reply.update = request->parameters;
+    for (double& number : reply.update.span()) number = value - number;
+    reply.num_examples = 100;
+    return reply;
+  }
+  EvaluateReply evaluate(const EvaluateRequest<double>&, std::stop_token) const { return {100, {}}; }
+};
+
+}  // namespace
+
+TEST_CASE("the page on secure aggregation") {
+  const Layout layout{{"mean", {2}}};
+  const std::vector<std::string> sites{"north", "east", "south", "west"};
+  std::vector<SigningKey> keys;
+  std::vector<secagg::Member> list;
+  for (const std::string& site : sites) {
+    keys.push_back(SigningKey::make());
+    list.push_back({site, {keys.back().public_key()}});
+  }
+  const auto members = std::make_shared<const secagg::Members>(list);
+  InProcess hospitals;
+  for (std::size_t i = 0; i < sites.size(); ++i) {
+    const std::string& site = sites[i];
+    const SigningKey& key = keys[i];
+    const Mean client{0.1 * static_cast<double>(i)};
+    // [member]
+    // At a hospital: its client's training leaves it only as a masked part of a sum.
+    secagg::SecureMember self{site, key, members, {}, {}};
+    self.rules.options = {.corrupt = 0.1, .dropout = 0};  // the least that it accepts
+    TaskHandlers handlers = secagg::secure_handlers<Train<double>>(TaskHandlers::of(client), std::move(self));
+    // [/member]
+    hospitals.add(site, handlers);
+  }
+  // [coordinator]
+  SecureAggregationOptions options;
+  options.protocol = {.corrupt = 0.1, .dropout = 0};
+  options.ranges.update_clip = 1.0;
+  options.ranges.most_examples = 100'000;
+  SecureAggregation secure{hospitals, members, options};
+  Federation federation{FedAvg{}, secure, {.rounds = 3}};
+  // [/coordinator]
+  const auto outcome = federation.run(Parameters<double>(layout));
+  CHECK(outcome.history.at(2).participants.size() == 4);
+  CHECK(std::fabs(outcome.parameters.data()[0] - 0.15) < 1e-8);
+}
+
+}  // namespace docs_secure_aggregation_test
