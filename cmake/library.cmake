@@ -67,10 +67,10 @@ endif()
 # audit log) is.
 find_package(OpenSSL 3.0 QUIET)
 if(OpenSSL_FOUND AND nlohmann_json_FOUND)
-  healthai_add_target(socket ROOMS transport/socket client/node LINKS healthai OpenSSL::SSL OpenSSL::Crypto
+  healthai_add_target(socket ROOMS transport/socket client/node HEADERS privacy/ledger.hpp LINKS healthai OpenSSL::SSL OpenSSL::Crypto
                       nlohmann_json::nlohmann_json)
 else()
-  list(FILTER healthai_headers EXCLUDE REGEX "/include/healthai/(transport/socket|client/node)/")
+  list(FILTER healthai_headers EXCLUDE REGEX "/include/healthai/(transport/socket/|client/node/|privacy/ledger\\.hpp$)")
   message(STATUS "healthai: no OpenSSL 3 or no nlohmann_json, so no healthai::socket (Debian: libssl-dev, nlohmann-json3-dev)")
 endif()
 

@@ -70,6 +70,7 @@ inline constexpr ErrorId file{"file"};                                ///< the o
 inline constexpr ErrorId policy{"policy"};        ///< a policy file that is not understood
 inline constexpr ErrorId audit_log{"audit_log"};  ///< an audit log that was changed, cut or rewritten
 inline constexpr ErrorId crypto{"crypto"};        ///< a key that is unusable, or a refusal of OpenSSL
+inline constexpr ErrorId privacy_budget{"privacy_budget"};  ///< more than is left of a privacy budget
 // data
 inline constexpr ErrorId csv{"csv"};                    ///< a file that is not the table it should be
 inline constexpr ErrorId array_file{"array_file"};      ///< a file that is not the array it should be
