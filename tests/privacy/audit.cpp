@@ -55,12 +55,12 @@ double proven_epsilon(const Mechanism& mechanism) {
     with.push_back(mechanism(true));
     without.push_back(mechanism(false));
   }
-  const int half = runs / 2;
+  constexpr int half = runs / 2;
   const auto count = [](const std::vector<double>& values, int begin, double threshold, double sign) {
     return static_cast<double>(std::count_if(values.begin() + begin, values.begin() + begin + half,
                                              [&](double x) { return sign * x > sign * threshold; }));
   };
-  const auto bound = [half](double of_first, double of_second) {
+  const auto bound = [](double of_first, double of_second) {
     using Binomial = boost::math::binomial_distribution<double>;
     const double low = Binomial::find_lower_bound_on_p(half, of_first, 1e-4);
     const double high = Binomial::find_upper_bound_on_p(half, of_second, 1e-4);

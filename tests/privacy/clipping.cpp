@@ -9,10 +9,6 @@
 #include <string>
 #include <vector>
 
-#include "client/wrapping.hpp"
-#include "healthai/client/control_variates.hpp"
-#include "healthai/compression/compressed.hpp"
-#include "healthai/compression/top_k.hpp"
 #include "healthai/core/random.hpp"
 
 namespace privacy_clipping_test {
@@ -20,18 +16,6 @@ namespace privacy_clipping_test {
 using namespace healthai;
 
 namespace {
-
-static_assert(Client<Clipped<wrapping::MoveOnly>, double>);
-static_assert(detail::HasState<Clipped<wrapping::MoveOnly>>);
-
-/// Sends what it is told to.
-struct Sender {
-  using Scalar = double;
-  TrainReply<double> reply{};
-  TrainReply<double> train(const TrainRequest<double>&, std::stop_token) { return reply; }
-  static EvaluateReply evaluate(const EvaluateRequest<double>&, std::stop_token) { return {7, {}}; }
-};
-static_assert(Client<Clipped<Sender>, double> && !detail::HasState<Clipped<Sender>>);
 
 TrainReply<double> reply_of(std::vector<double> update, std::vector<double> extra = {}) {
   TrainReply<double> reply;
@@ -113,8 +97,6 @@ TEST_CASE("clipping: what is not finite, or not to be seen, is refused and stays
     CHECK(reply.update.data()[0] == 5);
     auto extra = reply_of({5}, {bad});
     CHECK_THROWS_AS(clip_update(extra, 1), Error);
-    CHECK_THROWS_AS(Clipped(Sender{reply_of({bad})}).train(wrapping::train_at(Layout{{"w", {1}}}, {0}), {}),
-                    Error);
     auto fine = reply_of({5});
     CHECK_THROWS_AS(clip_update(fine, bad), Error);
   }
@@ -123,8 +105,6 @@ TEST_CASE("clipping: what is not finite, or not to be seen, is refused and stays
   auto fine = reply_of({5});
   CHECK_THROWS_AS(clip_update(fine, 0), Error);
   CHECK_THROWS_AS(clip_update(fine, -1), Error);
-  CHECK_THROWS_AS(Clipped(Sender{}, {.bound = 0}), Error);
-  CHECK_THROWS_AS(Clipped(Sender{}, {.per_layer = {1, 0}}), Error);
   fine.compressed = CompressedUpdate{};
   CHECK_THROWS_WITH_AS(clip_update(fine, 1), doctest::Contains("Compressed{Clipped"), Error);
 }
@@ -146,54 +126,6 @@ TEST_CASE("clipping by tensor: each to its own bound") {
   CHECK(update.data()[3] == doctest::Approx(0.25));
   CHECK_THROWS_WITH_AS(clip_per_layer(update, std::span<const double>(bounds).first(3)),
                        doctest::Contains("3 bounds"), Error);
-  const Clipped client(Sender{}, {.per_layer = {3, 4}});
-  CHECK(client.bound() == 5);
-}
-
-TEST_CASE(
-    "a client that is clipped: what it is around is forwarded, and nothing said that was not asked for") {
-  const Layout layout{{"w", {4}}};  // MoveOnly sends ones: of length 2
-  const auto request = wrapping::train_at(layout, {0, 0, 0, 0});
-  Clipped client{wrapping::MoveOnly{}, {.bound = 1}};
-  CHECK(client.bound() == 1);
-  CHECK(client.honours() == wrapping::MoveOnly::honours());
-  auto reply = client.train(request, {});
-  CHECK(norm(reply.update) <= 1);
-  CHECK(norm(reply.update) == doctest::Approx(1).epsilon(1e-13));
-  CHECK(reply.num_examples == 2);
-  CHECK(reply.local_steps == 4);
-  CHECK(reply.metrics.empty());
-  CHECK(client.evaluate(wrapping::evaluate_at(layout, {5, 0, 0, 0}), {}).metrics["first"] == 5);
-  for (const double bound : {1.0, 2.0}) {
-    Clipped telling{wrapping::MoveOnly{}, {.bound = bound, .report_share = true}};
-    reply = telling.train(request, {});
-    CHECK(reply.metrics["clipped"] == (bound < 2 ? 1 : 0));
-  }
-  // Its state is the inner client's.
-  const auto bytes = to_bytes(client);
-  Clipped other{wrapping::MoveOnly{}, {.bound = 1}};
-  SpanSource source(bytes);
-  BinaryReader reader(source);
-  reader >> other;
-  reader.finish();
-  CHECK(*other.inner().calls == 1);
-  // By tensor, and around a client that sends another vector.
-  Clipped by_tensor{wrapping::MoveOnly{}, {.per_layer = {0.5}}};
-  CHECK(norm(by_tensor.train(request, {}).update) == doctest::Approx(0.5).epsilon(1e-13));
-  CHECK_THROWS_WITH_AS(Clipped(Sender{reply_of({1}, {1})}, {.per_layer = {1}}).train(request, {}),
-                       doctest::Contains("one bound for all"), Error);
-  LocalObjective<double> objective;
-  objective.control_variates = true;
-  objective.linear_correction = Parameters<double>(layout);
-  Clipped with_memory{ControlVariates{wrapping::MoveOnly{}}, {.bound = 1}};
-  reply = with_memory.train(wrapping::train_at(layout, {0, 0, 0, 0}, objective), {});
-  REQUIRE(reply.extra.size() == 1);
-  CHECK(std::hypot(norm(reply.update), norm(reply.extra[0].values)) == doctest::Approx(1).epsilon(1e-13));
-  // Compressed goes around it.
-  Compressed compressed{Clipped{wrapping::MoveOnly{}, {.bound = 1}}, TopK{.share = 1}};
-  CHECK(compressed.train(request, {}).compressed.has_value());
-  Clipped wrong{Compressed{wrapping::MoveOnly{}, TopK{.share = 1}}, {.bound = 1}};
-  CHECK_THROWS_AS(wrong.train(request, {}), Error);
 }
 
 }  // namespace privacy_clipping_test
