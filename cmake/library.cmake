@@ -84,10 +84,10 @@ endif()
 # The network: sockets and TLS, and the node that a hospital runs. Absent where OpenSSL or nlohmann_json (policy files,
 # audit log) is.
 if(OpenSSL_FOUND AND nlohmann_json_FOUND)
-  healthai_add_target(socket ROOMS transport/socket client/node LINKS healthai healthai_secagg OpenSSL::SSL
+  healthai_add_target(socket ROOMS transport/socket client/node HEADERS privacy/ledger.hpp LINKS healthai healthai_secagg OpenSSL::SSL
                       nlohmann_json::nlohmann_json)
 else()
-  list(FILTER healthai_headers EXCLUDE REGEX "/include/healthai/(transport/socket|client/node)/")
+  list(FILTER healthai_headers EXCLUDE REGEX "/include/healthai/(transport/socket/|client/node/|privacy/ledger\\.hpp$)")
   message(STATUS "healthai: no OpenSSL 3 or no nlohmann_json, so no healthai::socket (Debian: libssl-dev, nlohmann-json3-dev)")
 endif()
 

@@ -2,9 +2,10 @@
 
 /// \file
 /// Clients: the library's trainer, and clients around a client that remember something, keep layers at home or have a model of
-/// their own (Scaffold and FedDyn need such). healthai.hpp has the trainer only, to be quick to compile.
+/// their own (Scaffold and FedDyn need such), or clip what they send. PrivateTrainer is in a header of its own. healthai.hpp has the trainer only, to be quick to compile.
 
 // IWYU pragma: begin_exports
+#include "healthai/client/clipped.hpp"
 #include "healthai/client/concept.hpp"
 #include "healthai/client/control_variates.hpp"
 #include "healthai/client/curvature_bound.hpp"

@@ -3,10 +3,19 @@
 #include <algorithm>
 #include <cstddef>
 #include <Eigen/Core>
+#include <span>
 
 #include "healthai/core/parameters.hpp"
 
 namespace healthai {
+
+/// The Euclidean length of some numbers, summed in double; does not overflow unless the length does.
+template <class Scalar>
+[[nodiscard]] double norm(std::span<const Scalar> values) {
+  using Vector = Eigen::Matrix<Scalar, Eigen::Dynamic, 1>;
+  const Eigen::Map<const Vector> all(values.data(), static_cast<Eigen::Index>(values.size()));
+  return all.template cast<double>().stableNorm();
+}
 
 /// The Euclidean length of all numbers together, summed in double; does not overflow unless the length does.
 template <class Scalar>

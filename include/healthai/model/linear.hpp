@@ -29,7 +29,7 @@ struct LinearOptions {
 /// at l2 = lambda / rows.
 ///
 /// Layout: "coefficients"[columns], and "intercept"[] unless it is switched off. Start from zeros.
-/// A Model that bounds its curvature. Owns its data. One thread at a time; `loss` on a batch no
+/// A PerExampleModel that bounds its curvature. Owns its data. One thread at a time; `loss` on a batch no
 /// larger than one before allocates nothing.
 template <class Scalar_>
 class LinearModel {
@@ -64,6 +64,18 @@ class LinearModel {
   double loss(const Parameters<Scalar>& parameters, std::span<const std::size_t> rows,
               Parameters<Scalar>& gradient) {
     return predictor_.loss(parameters, rows, gradient, Losses{});
+  }
+
+  /// The gradient of each of these rows by itself, see PerExampleModel.
+  /// \throws Error (`layout_mismatch`), (`invalid_argument`) for a row that is not there
+  template <class Visit>
+  void for_each_gradient(const Parameters<Scalar>& parameters, std::span<const std::size_t> rows,
+                         Visit&& visit) const {
+    predictor_.template for_each_gradient<Losses>(parameters, rows, std::forward<Visit>(visit));
+  }
+  /// Adds the derivative of the penalty. \throws Error (`layout_mismatch`)
+  void add_penalty(const Parameters<Scalar>& parameters, Parameters<Scalar>& gradient) const {
+    predictor_.add_penalty(parameters, gradient);
   }
 
   /// For speed only, see PrefetchesRows.

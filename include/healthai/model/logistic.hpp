@@ -30,7 +30,7 @@ struct LogisticOptions {
 /// Computed without overflow or loss of digits for any z that is finite.
 ///
 /// Layout: "coefficients"[columns], and "intercept"[] unless it is switched off. Start from zeros.
-/// A Model that bounds its curvature. Owns its data. One thread at a time; `loss` on a batch no
+/// A PerExampleModel that bounds its curvature. Owns its data. One thread at a time; `loss` on a batch no
 /// larger than one before allocates nothing.
 template <class Scalar_>
 class LogisticModel {
@@ -68,6 +68,18 @@ class LogisticModel {
   double loss(const Parameters<Scalar>& parameters, std::span<const std::size_t> rows,
               Parameters<Scalar>& gradient) {
     return predictor_.loss(parameters, rows, gradient, Losses{});
+  }
+
+  /// The gradient of each of these rows by itself, see PerExampleModel.
+  /// \throws Error (`layout_mismatch`), (`invalid_argument`) for a row that is not there
+  template <class Visit>
+  void for_each_gradient(const Parameters<Scalar>& parameters, std::span<const std::size_t> rows,
+                         Visit&& visit) const {
+    predictor_.template for_each_gradient<Losses>(parameters, rows, std::forward<Visit>(visit));
+  }
+  /// Adds the derivative of the penalty. \throws Error (`layout_mismatch`)
+  void add_penalty(const Parameters<Scalar>& parameters, Parameters<Scalar>& gradient) const {
+    predictor_.add_penalty(parameters, gradient);
   }
 
   /// For speed only, see PrefetchesRows.

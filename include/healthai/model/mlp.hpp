@@ -45,7 +45,7 @@ struct MlpOptions {
 ///
 /// Layout: "layer1.weight"[h_1, columns], "layer1.bias"[h_1], "layer2.weight"[h_2, h_1], and so on. Do not start from
 /// zeros, where all hidden units stay equal, but from `initial_parameters`.
-/// A Model. Owns its data. One thread at a time (it keeps scratch memory, for at most 1024 rows whatever the batch).
+/// A PerExampleModel. Owns its data. One thread at a time (it keeps scratch memory, for at most 1024 rows whatever the batch).
 template <class Scalar_>
 class MlpModel {
  public:
@@ -144,6 +144,35 @@ class MlpModel {
       penalty += 0.5 * l2_ * weight.template cast<double>().squaredNorm();
     }
     return total * per_row + penalty;
+  }
+
+  /// The gradient of each of these rows by itself, see PerExampleModel.
+  /// \throws Error (`layout_mismatch`), (`invalid_argument`) for a row that is not there
+  template <class Visit>
+  void for_each_gradient(const Parameters<Scalar>& parameters, std::span<const std::size_t> rows,
+                         Visit&& visit) {
+    detail::require_model_layout(name, layout_, parameters, parameters);
+    Parameters<Scalar> one(parameters.layout());
+    std::vector<double> gradient(parameters.size());
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      one.flat().setZero();
+      // A block of one row, copied to the same place for each: the same products in the same order whoever else is asked for.
+      for_each_block(parameters, rows.subspan(i, 1),
+                     [&](const View& x, std::size_t begin, std::span<const std::size_t> block) {
+                       static_cast<void>(output_loss(begin, block, 1));
+                       backward(parameters, x, one);
+                     });
+      std::copy_n(one.data(), one.size(), gradient.begin());
+      visit(std::span<const double>(gradient));
+    }
+  }
+  /// Adds the derivative of the penalty. \throws Error (`layout_mismatch`)
+  void add_penalty(const Parameters<Scalar>& parameters, Parameters<Scalar>& gradient) {
+    detail::require_model_layout(name, layout_, parameters, gradient);
+    for (std::size_t l = 0; l < layers() && l2_ != 0; ++l) {
+      gradient.flat().segment(offset(2 * l), size(2 * l)) +=
+          static_cast<Scalar>(l2_) * parameters.flat().segment(offset(2 * l), size(2 * l));
+    }
   }
 
   /// Over all rows, without the penalty: "loss" = (sum of row losses, rows), and "accuracy" = (rows whose label is the most

@@ -32,7 +32,7 @@ struct SoftmaxOptions {
 /// solution whose weights sum to zero over classes. For K = 2 the probabilities are those of LogisticModel with
 /// coefficients W_1 - W_0 and intercept b_1 - b_0.
 ///
-/// Layout: "weight"[K, columns], "bias"[K]. Start from zeros. A Model that bounds its curvature. Owns its data. One thread
+/// Layout: "weight"[K, columns], "bias"[K]. Start from zeros. A PerExampleModel that bounds its curvature. Owns its data. One thread
 /// at a time (it keeps scratch memory).
 template <class Scalar_>
 class SoftmaxModel {
@@ -84,6 +84,41 @@ class SoftmaxModel {
       penalty = 0.5 * l2_ * weights.template cast<double>().squaredNorm();
     }
     return total * per_row + penalty;
+  }
+
+  /// The gradient of each of these rows by itself, see PerExampleModel.
+  /// \throws Error (`layout_mismatch`), (`invalid_argument`) for a row that is not there
+  template <class Visit>
+  void for_each_gradient(const Parameters<Scalar>& parameters, std::span<const std::size_t> rows,
+                         Visit&& visit) const {
+    require_layout(layout_, parameters.layout(), name, ", parameters");
+    const std::size_t columns = rows_.columns();
+    const auto classes = static_cast<std::size_t>(classes_);
+    std::vector<double> gradient(parameters.size());
+    FeatureMatrix<double> slopes(1, classes_);
+    for (const std::size_t row : rows) {
+      if (row >= num_examples()) detail::throw_no_such_row(name, row, num_examples());
+      const Scalar* const x = rows_.all().data() + row * columns;
+      for (std::size_t k = 0; k < classes; ++k) {
+        slopes.data()[k] = detail::ordered_dot(x, parameters.data() + k * columns, columns) +
+                           static_cast<double>(parameters.data()[classes * columns + k]);
+      }
+      static_cast<void>(detail::cross_entropy(slopes, &labels_[row], 1));
+      for (std::size_t k = 0; k < classes; ++k) {
+        const double slope = slopes.data()[k];
+        for (std::size_t j = 0; j < columns; ++j) {
+          gradient[k * columns + j] = slope * static_cast<double>(x[j]);
+        }
+        gradient[classes * columns + k] = slope;
+      }
+      visit(std::span<const double>(gradient));
+    }
+  }
+  /// Adds the derivative of the penalty. \throws Error (`layout_mismatch`)
+  void add_penalty(const Parameters<Scalar>& parameters, Parameters<Scalar>& gradient) {
+    detail::require_model_layout(name, layout_, parameters, gradient);
+    const auto size = classes_ * static_cast<Eigen::Index>(rows_.columns());
+    if (l2_ != 0) gradient.flat().head(size) += static_cast<Scalar>(l2_) * parameters.flat().head(size);
   }
 
   /// For speed only, see PrefetchesRows.

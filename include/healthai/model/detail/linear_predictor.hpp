@@ -72,6 +72,30 @@ class LinearPredictor {
     return losses.sum() * per_row + penalty;
   }
 
+  /// What PerExampleModel asks: the slope of a row times its features, and 1 for the intercept.
+  template <class Loss, class Visit>
+  void for_each_gradient(const Parameters<Scalar>& parameters, std::span<const std::size_t> rows,
+                         Visit&& visit) const {
+    require_layout(layout_, parameters.layout(), model_, ", parameters");
+    const std::size_t columns = rows_.columns();
+    std::vector<double> gradient(parameters.size());
+    for (const std::size_t row : rows) {
+      if (row >= count()) throw_no_such_row(model_, row, count());
+      const Scalar* const x = rows_.all().data() + row * columns;
+      const double offset = intercept_ ? static_cast<double>(parameters.data()[columns]) : 0;
+      const double slope =
+          Loss().add(offset + ordered_dot(x, parameters.data(), columns), static_cast<double>(targets_[row]));
+      for (std::size_t j = 0; j < columns; ++j) gradient[j] = slope * static_cast<double>(x[j]);
+      if (intercept_) gradient[columns] = slope;
+      visit(std::span<const double>(gradient));
+    }
+  }
+  void add_penalty(const Parameters<Scalar>& parameters, Parameters<Scalar>& gradient) const {
+    require_model_layout(model_, layout_, parameters, gradient);
+    const auto columns = static_cast<Eigen::Index>(rows_.columns());
+    if (l2_ != 0) gradient.flat().head(columns) += static_cast<Scalar>(l2_) * parameters.flat().head(columns);
+  }
+
   void prefetch(std::span<const std::size_t> rows) const noexcept { rows_.prefetch(rows); }
 
   /// Calls `visit(z, target)` for all rows in order.

@@ -77,6 +77,14 @@ template <class T>
   return chosen.data();
 }
 
+/// The sum of a[i] b[i] in double, always added in the same order: vector code would choose it by where the numbers lie in memory.
+template <class Scalar>
+[[nodiscard]] double ordered_dot(const Scalar* a, const Scalar* b, std::size_t size) noexcept {
+  double sums[4] = {0, 0, 0, 0};
+  for (std::size_t i = 0; i < size; ++i) sums[i % 4] += static_cast<double>(a[i]) * static_cast<double>(b[i]);
+  return (sums[0] + sums[1]) + (sums[2] + sums[3]);
+}
+
 /// The checked features of a model, and batches of them.
 template <class Scalar>
 class Rows {
