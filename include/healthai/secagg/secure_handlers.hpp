@@ -60,6 +60,7 @@ class SecureClient {
       Summand<typename T::Scalar> summand =
           T::summand(work_.template handle<T>({work, member_.id}, std::move(stop)));
       keep_planned(summand.scalars, plan);
+      plan.require_fit(summand);  // before a coordinator's plan decides how much memory is taken
       RingVector vector(plan.ring_bits(), plan.size());
       RandomBits random;
       vector.visit([&](auto words) { static_cast<void>(plan.encode(summand, words, random)); });
