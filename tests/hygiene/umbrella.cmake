@@ -10,7 +10,7 @@ endif()
 set(bad "")
 foreach(file IN LISTS files)
   cmake_path(NORMAL_PATH file)
-  if(file MATCHES "/(mpi\\.h|openssl/|boost/asio/|boost/asio\\.hpp|boost/math/|nlohmann/|torch/|CLI/|Eigen/Dense|zlib\\.h|zip\\.h)")
+  if(file MATCHES "/(mpi\\.h|openssl/|healthai/crypto/|boost/asio/|boost/asio\\.hpp|boost/math/|nlohmann/|torch/|CLI/|Eigen/Dense|zlib\\.h|zip\\.h)")
     string(APPEND bad "\n  ${file}")
   endif()
   # Other libraries may include these for reasons of their own (Random123 includes iostream); ours may not.
@@ -33,6 +33,15 @@ headers_of(files "#include <healthai/data.hpp>")
 list(FILTER files INCLUDE REGEX "/(zlib\\.h|zip\\.h)$")
 if(files)
   message(FATAL_ERROR "data.hpp must not reach ${files}: data/gzip.hpp and data/npz.hpp are headers of their own")
+endif()
+
+# Cryptography needs OpenSSL, and nothing of what a node or a network needs.
+if(EXISTS "${SOURCE}/include/healthai/crypto/signing_key.hpp")
+  headers_of(files "#include <healthai/crypto/signing_key.hpp>\n#include <healthai/secagg/mask.hpp>")
+  list(FILTER files INCLUDE REGEX "/(openssl/ssl\\.h|nlohmann/|boost/asio/|mpi\\.h|healthai/(client|transport)/)")
+  if(files)
+    message(FATAL_ERROR "crypto/ and secagg/mask.hpp must not reach ${files}")
+  endif()
 endif()
 
 # Sockets and MPI are two things: who uses one need not have the other.

@@ -128,18 +128,31 @@ class MaskStream {
 
   template <MaskSign sign, class Ring>
   void combine(std::span<Ring> values) noexcept {
-    const unsigned char* const words = stream();
-    Ring* const out = values.data();
-    for (std::size_t i = 0; i < values.size(); ++i) {
-      Ring word = 0;
-      std::memcpy(&word, words + i * sizeof(Ring), sizeof(Ring));
-      if constexpr (std::endian::native == std::endian::big) word = reversed(word);
-      if constexpr (sign == MaskSign::plus) {
-        out[i] += word;
-      } else {
-        out[i] -= word;
-      }
+    std::size_t i = 0;
+#if defined(__GNUC__)
+    // With what GCC 12 makes of the loop below at -O2, all of this takes a third longer.
+    typedef Ring Vector __attribute__((vector_size(16)));
+    if constexpr (std::endian::native == std::endian::little) {
+      constexpr std::size_t lanes = sizeof(Vector) / sizeof(Ring);
+      for (; i + lanes <= values.size(); i += lanes)
+        combine<sign, Vector>(values.data() + i, i * sizeof(Ring));
     }
+#endif
+    for (; i < values.size(); ++i) combine<sign, Ring>(values.data() + i, i * sizeof(Ring));
+  }
+  /// One word, or a vector of them, with what is `at` so many bytes in the stream.
+  template <MaskSign sign, class Word>
+  void combine(void* value, std::size_t at) noexcept {
+    Word sum, word;
+    std::memcpy(&sum, value, sizeof sum);
+    std::memcpy(&word, stream() + at, sizeof word);
+    if constexpr (std::endian::native == std::endian::big) word = reversed(word);
+    if constexpr (sign == MaskSign::plus) {
+      sum += word;
+    } else {
+      sum -= word;
+    }
+    std::memcpy(value, &sum, sizeof sum);
   }
   template <class Ring>
   [[nodiscard]] static constexpr Ring reversed(Ring word) noexcept {

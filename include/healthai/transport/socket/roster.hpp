@@ -74,7 +74,7 @@ class Roster {
   /// \throws Error (`file`) if the file cannot be read; (`roster`) with its path, and where in it, if it is not a roster:
   ///   also for anything in it that this version does not know
   [[nodiscard]] static Roster read(const std::string& path) {
-    return parse(detail::read_small_file(path, "a roster", false).view(), path);
+    return parse(detail::read_small_file(path, "a roster", false).text(), path);
   }
   /// From the text of such a file; `source_name` is what messages call it. \throws Error (`roster`)
   [[nodiscard]] static Roster parse(std::string_view text, const std::string& source_name) {
