@@ -110,7 +110,8 @@ inline Run run(const Cohort& cohort, const Silence& silence) {
     masking[i].emplace(std::move(*sharing[i]), shares);
     RingVector vector = vector_of(i, bits, size);
     if (silence[i] > 3) result.expected += vector;
-    vector.visit([&](auto words) { masking[i]->mask(words); });
+    Masking& own = *masking[i];
+    vector.visit([&own](auto words) { own.mask(words); });
     result.masked[i] = vector;
     if (silence[i] > 3) REQUIRE_FALSE(collecting_vectors.add(i, vector));
   }
