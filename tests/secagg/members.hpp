@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <set>
@@ -79,8 +80,11 @@ struct Run {
   RingVector expected{};
 };
 
+/// Where a member's secrets come from, if a test wants to know them.
+using MakeSecrets = std::function<Advertising(std::shared_ptr<const Session>, Index, const SigningKey&)>;
+
 /// All steps in memory. \throws what the coordinator throws
-inline Run run(const Cohort& cohort, const Silence& silence) {
+inline Run run(const Cohort& cohort, const Silence& silence, const MakeSecrets& make = {}) {
   const auto session = cohort.session();
   const Index n = cohort.members->size();
   const unsigned bits = cohort.terms.plan.ring_bits();
@@ -93,7 +97,7 @@ inline Run run(const Cohort& cohort, const Silence& silence) {
   std::vector<std::optional<Advertising>> advertising(n);
   CollectingKeys collecting_keys(session);
   for (Index i = 0; i < n; ++i) {
-    advertising[i].emplace(session, i, cohort.keys[i]);
+    advertising[i].emplace(make ? make(session, i, cohort.keys[i]) : Advertising(session, i, cohort.keys[i]));
     if (silence[i] > 1) REQUIRE_FALSE(collecting_keys.add(i, advertising[i]->message()));
   }
   CollectingShares collecting_shares(std::move(collecting_keys));
