@@ -24,13 +24,13 @@ TEST_CASE("secret memory: wiping is zeros, and no more of them than asked for") 
 }
 
 TEST_CASE("secret memory: a growing container takes its elements along, and cannot be printed") {
-  SecretNumbers numbers;
+  WipedNumbers numbers;
   for (std::uint64_t i = 0; i < 1000; ++i) numbers.push_back(i);
   CHECK(numbers[999] == 999);
-  const SecretBytes bytes(3, std::byte{7});
-  const SecretBytes copy = bytes;
+  const WipedBytes bytes(3, std::byte{7});
+  const WipedBytes copy = bytes;
   CHECK(copy == bytes);
-  static_assert(!Printable<SecretBytes>);
+  static_assert(!Printable<WipedBytes>);
   static_assert(Printable<int>);
   CHECK(WipingAllocator<int>() == WipingAllocator<char>());
 }
