@@ -31,7 +31,7 @@ Stream generator() {
 void share_secret(benchmark::State& state) {
   const auto holders = points(static_cast<std::size_t>(state.range(0)));
   Stream random = generator();
-  const SecretBytes secret(secret_size, std::byte{0x5a});
+  const WipedBytes secret(secret_size, std::byte{0x5a});
   for (auto _ : state) {
     benchmark::DoNotOptimize(share(secret, static_cast<std::size_t>(state.range(1)), holders, random));
   }
@@ -43,7 +43,7 @@ void reconstruct_secret(benchmark::State& state) {
   const auto holders = points(static_cast<std::size_t>(state.range(0)));
   const auto t = static_cast<std::size_t>(state.range(1));
   Stream random = generator();
-  auto shares = share(SecretBytes(secret_size, std::byte{0x5a}), t, holders, random);
+  auto shares = share(WipedBytes(secret_size, std::byte{0x5a}), t, holders, random);
   shares.resize(t);
   for (auto _ : state) benchmark::DoNotOptimize(reconstruct(shares, secret_size));
   state.SetItemsProcessed(state.iterations());
@@ -54,7 +54,7 @@ void reconstruct_next_secret(benchmark::State& state) {
   const auto holders = points(static_cast<std::size_t>(state.range(0)));
   const auto t = static_cast<std::size_t>(state.range(1));
   Stream random = generator();
-  auto shares = share(SecretBytes(secret_size, std::byte{0x5a}), t, holders, random);
+  auto shares = share(WipedBytes(secret_size, std::byte{0x5a}), t, holders, random);
   shares.resize(t);
   const Reconstructor reconstructor(std::span<const std::uint64_t>(holders).first(t));
   for (auto _ : state) benchmark::DoNotOptimize(reconstructor(shares, secret_size));

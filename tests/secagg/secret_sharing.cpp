@@ -35,8 +35,8 @@ void refuses(const std::function<void()>& call, ErrorId id, const char* what) {
   }
 }
 
-SecretBytes random_secret(std::size_t bytes, Stream& random) {
-  SecretBytes secret(bytes);
+WipedBytes random_secret(std::size_t bytes, Stream& random) {
+  WipedBytes secret(bytes);
   for (std::byte& byte : secret) byte = static_cast<std::byte>(random());
   return secret;
 }
@@ -53,7 +53,7 @@ std::vector<Share> some_of(std::vector<Share> shares, std::size_t count, Stream&
 }
 /// Nothing if the shares are told to be none.
 template <class Field>
-std::optional<SecretBytes> try_to(const std::vector<Share>& shares, std::size_t bytes) {
+std::optional<WipedBytes> try_to(const std::vector<Share>& shares, std::size_t bytes) {
   try {
     return reconstruct<Field>(shares, bytes);
   } catch (const Error& e) {
@@ -73,13 +73,13 @@ void round_trips() {
     if constexpr (Field::modulus > 1000) {
       for (std::uint64_t& point : points) point += uniform_index(random, 3) * 1000;  // any points will do
     }
-    const SecretBytes secret = random_secret(bytes, random);
+    const WipedBytes secret = random_secret(bytes, random);
     const std::vector<Share> shares = share<Field>(secret, t, points, random);
     RC_ASSERT(shares.size() == n);
     // Any t, or more; each over the wire.
     auto few = some_of(shares, t + uniform_index(random, n - t + 1), random);
     for (Share& one : few) {
-      const SecretBytes wire = encode_share<Field>(one);
+      const WipedBytes wire = encode_share<Field>(one);
       RC_ASSERT(wire.size() == share_bytes<Field>(bytes));
       const Share back = decode_share<Field>(one.point, wire, bytes);
       RC_ASSERT(back.values == one.values);
@@ -121,7 +121,7 @@ TEST_CASE("secret sharing: any t shares make the secret, a wrong one does not") 
 TEST_CASE("secret sharing: the secret that is all ones, and that of zeros") {
   Stream random(5, Purpose::test);
   for (const auto byte : {std::byte{0}, std::byte{0xff}}) {
-    const SecretBytes secret(32, byte);
+    const WipedBytes secret(32, byte);
     const auto shares = share(secret, 2, first_points(3), random);
     CHECK(shares[0].values.size() == 5);
     CHECK(reconstruct(some_of(shares, 2, random), 32) == secret);
@@ -134,7 +134,7 @@ TEST_CASE("secret sharing: one reconstructor, many secrets; and ten thousand hol
   const Reconstructor reconstructor{std::span<const std::uint64_t>(points).subspan(7000, 120)};
   CHECK(reconstructor.points().front() == 7001);
   for (int again = 0; again < 2; ++again) {
-    const SecretBytes secret = random_secret(32, random);
+    const WipedBytes secret = random_secret(32, random);
     const auto shares = share(secret, 120, points, random);
     CHECK(reconstructor(std::span<const Share>(shares).subspan(7000, 120), 32) == secret);
     // One too few: 2^-49 is the probability that it does not show.
@@ -152,7 +152,7 @@ TEST_CASE("secret sharing: t - 1 shares are as likely for every secret") {
       for (std::uint64_t which = 0; which < polynomials; ++which) {
         Given given{{which % 7}};
         if (t == 3) given.elements.push_back(which / 7);
-        const SecretBytes one{static_cast<std::byte>(secret)};
+        const WipedBytes one{static_cast<std::byte>(secret)};
         const auto shares = share<Field>(one, t, first_points(6), given);
         // The first piece has the two lower bits; the others follow with coefficients of their own.
         std::vector<std::uint64_t> known;
@@ -174,7 +174,7 @@ TEST_CASE("secret sharing: shares that another program made") {
                                                                 {0x3f73ee90, 0x2844b747},
                                                                 {0x1d48f0cf, 0x72e01a8d},
                                                                 {0x4a1fcc74, 0x06bdbb88}}};
-  const SecretBytes expected{std::byte{0x21}, std::byte{0}, std::byte{0}, std::byte{0}};
+  const WipedBytes expected{std::byte{0x21}, std::byte{0}, std::byte{0}, std::byte{0}};
   std::vector<Share> shares;
   for (std::size_t i = 0; i < theirs.size(); ++i) shares.push_back({i + 1, {theirs[i][1], theirs[i][0]}});
   for (std::size_t a = 0; a < 5; ++a) {
@@ -189,11 +189,11 @@ TEST_CASE("secret sharing: shares that another program made") {
 
 TEST_CASE("secret sharing: what cannot be shared") {
   Stream random(7, Purpose::test);
-  const SecretBytes secret(4, std::byte{1});
+  const WipedBytes secret(4, std::byte{1});
   const auto with = [&](std::vector<std::uint64_t> points, std::size_t t) {
     return [&, points = std::move(points), t] { static_cast<void>(share(secret, t, points, random)); };
   };
-  refuses([&] { static_cast<void>(share(SecretBytes(), 2, first_points(3), random)); },
+  refuses([&] { static_cast<void>(share(WipedBytes(), 2, first_points(3), random)); },
           error::invalid_argument, "no bytes");
   refuses(with({}, 2), error::invalid_argument, "no points");
   refuses(with({1, 2, 3}, 1), error::invalid_argument, "from 2 to the number of shares, 3, but is 1");
@@ -205,7 +205,7 @@ TEST_CASE("secret sharing: what cannot be shared") {
 
 TEST_CASE("secret sharing: what cannot be put together") {
   Stream random(8, Purpose::test);
-  const SecretBytes secret = random_secret(32, random);
+  const WipedBytes secret = random_secret(32, random);
   const auto shares = share(secret, 3, first_points(4), random);
   const auto changed = [&](auto change) {
     auto copy = shares;
@@ -232,7 +232,7 @@ TEST_CASE("secret sharing: what cannot be put together") {
 TEST_CASE("secret sharing: what is no share") {
   Stream random(9, Purpose::test);
   const auto one = share(random_secret(32, random), 2, first_points(2), random)[1];
-  SecretBytes wire = encode_share(one);
+  WipedBytes wire = encode_share(one);
   CHECK(wire.size() == 40);
   CHECK(static_cast<std::uint64_t>(wire[8]) == (one.values[1] & 0xffU));  // lowest byte first
   refuses([&] { static_cast<void>(decode_share(2, std::span<const std::byte>(wire).first(39), 32)); },
