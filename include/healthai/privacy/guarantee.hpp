@@ -44,7 +44,7 @@ concept PrivacyUnit = requires {
 /// Which data sets are neighbours: those that nobody may tell apart.
 enum class Adjacency {
   add_remove,  ///< with and without the unit. A hospital that is on the roster anyway: its update, or zeros in its place
-  replace      ///< one unit instead of another; a bounded contribution then changes a sum by up to twice its bound
+  replace  ///< one unit instead of another; a bounded contribution then changes a sum by up to twice its bound
 };
 
 [[nodiscard]] constexpr std::string_view text(Adjacency adjacency) noexcept {
@@ -88,9 +88,9 @@ class Epsilon {
   Epsilon(double value, Delta<Unit> delta, Adjacency adjacency = Adjacency::add_remove)
       : value_(value), delta_(delta), adjacency_(adjacency) {
     if (!(value >= 0) || !is_finite(value)) {
-      throw Error(error::invalid_argument,
-                  "differential privacy: epsilon must be a number of at least 0, but is " +
-                      number_text(value));
+      throw Error(
+          error::invalid_argument,
+          "differential privacy: epsilon must be a number of at least 0, but is " + number_text(value));
     }
   }
   [[nodiscard]] double value() const noexcept { return value_; }

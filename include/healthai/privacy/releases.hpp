@@ -21,7 +21,8 @@ class Releases {
  public:
   /// One mechanism, used `steps` times.
   struct Entry {
-    SampledGaussian mechanism{};  ///< as if a unit were added or removed: under `replace` with half the noise multiplier
+    SampledGaussian
+        mechanism{};  ///< as if a unit were added or removed: under `replace` with half the noise multiplier
     std::uint64_t steps = 0;
   };
 

@@ -28,8 +28,9 @@ struct SampledGaussian {
                       (noise_multiplier < 0.01 ? "; so little noise protects nobody" : ""));
     }
     if (!(sampling_rate >= 1e-9 && sampling_rate <= 1)) {
-      throw Error(error::invalid_argument, "a sampled Gaussian: the sampling rate must be in [1e-9, 1], but is " +
-                                               number_text(sampling_rate));
+      throw Error(
+          error::invalid_argument,
+          "a sampled Gaussian: the sampling rate must be in [1e-9, 1], but is " + number_text(sampling_rate));
     }
   }
 };
@@ -110,9 +111,9 @@ namespace detail {
 [[nodiscard]] inline double renyi_divergence(const SampledGaussian& mechanism, double order) {
   mechanism.validate();
   if (!(order > 1) || !(order - 1 <= detail::largest_order(mechanism))) {
-    throw Error(error::invalid_argument,
-                "a Rényi divergence: the order must be above 1 and at most " +
-                    number_text(1 + detail::largest_order(mechanism)) + ", but is " + number_text(order));
+    throw Error(error::invalid_argument, "a Rényi divergence: the order must be above 1 and at most " +
+                                             number_text(1 + detail::largest_order(mechanism)) + ", but is " +
+                                             number_text(order));
   }
   return detail::log_moment(mechanism, order - 1) / (order - 1);
 }
