@@ -23,7 +23,7 @@ namespace healthai {
 /// their sums computed by Fourier transform, and epsilon read off it (Koskela, Jälkö, Honkela: Computing Tight Differential Privacy
 /// Guarantees Using FFT, 2020; Gopi, Lee, Wutschitz: Numerical Composition of Differential Privacy, 2021). A unit may be added
 /// or removed, and the larger epsilon counts (the pair of distributions for each is the worst there is: Zhu, Dong, Wang:
-/// Optimal Accounting of Differential Privacy via Characteristic Function, 2022, theorem 11).
+/// Optimal Accounting of Differential Privacy via Characteristic Function, 2022).
 ///
 /// The result is never below the true epsilon: what is put on the grid is moved upwards, what is cut off is added to delta, and
 /// rounding has an allowance. The grid is made finer until that changes less than `precision`; the result is then about so far

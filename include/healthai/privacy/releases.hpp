@@ -30,13 +30,13 @@ class Releases {
 
   /// `steps` more uses of `mechanism`. A unit that is replaced by another changes the sum by up to two clips, so that the same
   /// noise is worth half the multiplier; that is accounted for here.
-  /// \throws Error (`invalid_argument`) for a mechanism that is not valid, (`refused`) for sampling under `Adjacency::replace`,
-  /// where sampled units are added or removed; (`overflow`) for more steps than 2^53
+  /// \throws Error (`invalid_argument`) for a mechanism that is not valid, and for sampling under `Adjacency::replace`, where
+  /// sampled units are added or removed; (`overflow`) for more steps than 2^53
   void add(SampledGaussian mechanism, std::uint64_t steps = 1) {
     mechanism.validate();
     if (adjacency_ == Adjacency::replace) {
       if (mechanism.sampling_rate != 1) {
-        throw Error(error::refused,
+        throw Error(error::invalid_argument,
                     "releases: Poisson sampling is accounted for under Adjacency::add_remove only; with a "
                     "sampling rate of " +
                         number_text(mechanism.sampling_rate) + " state the guarantee for " +

@@ -13,7 +13,7 @@ namespace healthai {
 
 /// One step of DP-SGD, or one round: each unit takes part with a probability of its own draw (Poisson sampling), contributes
 /// at most 1 (its clip) to a sum, in Euclidean length, and normal noise is added to each coordinate. (Mironov, Talwar, Zhang:
-/// Rényi Differential Privacy of the Sampled Gaussian Mechanism, 2019, definition 5.) Shuffled batches of a fixed size are
+/// Rényi Differential Privacy of the Sampled Gaussian Mechanism, 2019.) Shuffled batches of a fixed size are
 /// another mechanism. Clients who are chosen by, or visible to, the observer are not sampled: their rate is 1.
 struct SampledGaussian {
   double noise_multiplier = 1;  ///< standard deviation of the noise on the sum, in clips; in [0.01, 1e6]
@@ -104,7 +104,7 @@ namespace detail {
 }  // namespace detail
 
 /// The Rényi divergence of this order between the sums of neighbouring data sets (one unit added or removed), whichever way
-/// round is the larger (Mironov, Talwar, Zhang 2019, theorem 4 and section 3.3, here by numerical integration for any real order).
+/// round is the larger (Mironov, Talwar, Zhang 2019, theorem 4, and that it is the moment of P/Q under Q; here by numerical integration for any real order).
 /// Right to about 1e-13 of itself.
 /// \param order  in (1, 1e5 * noise_multiplier]; without sampling any above 1
 /// \throws Error (`invalid_argument`) for an order outside this range, or a mechanism that is not valid

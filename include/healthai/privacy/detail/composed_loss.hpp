@@ -99,7 +99,7 @@ struct RepeatedLoss {
 ///
 ///     E[max(0, 1 - e^(epsilon - S))] + P(S infinite) <= delta
 ///
-/// (Koskela, Jälkö, Honkela: Computing Tight Differential Privacy Guarantees Using FFT, 2020, theorem 6). The masses are tilted
+/// (Koskela, Jälkö, Honkela: Computing Tight Differential Privacy Guarantees Using FFT, 2020). The masses are tilted
 /// by e^(tilt S), so that the sums that matter are those with most of the mass: then the Fourier transform has all its
 /// digits where they are needed, however small delta is, and its window can be short (Grübel, Hermesmeier: Computation of Compound
 /// Distributions I: Aliasing Errors and Exponential Tilting, 1999; Alghamdi and others: The Saddle-Point Method in

@@ -79,7 +79,7 @@ struct TiltedLoss {
 }
 
 /// The privacy loss of a sampled Gaussian on a grid, from above (Doroshenko, Ghazi, Kamath, Kumar, Manurangsi: Connect the Dots:
-/// Tighter Discrete Approximations of Privacy Loss Distributions, 2022, section 4): what lies between two points of the grid is shared
+/// Tighter Discrete Approximations of Privacy Loss Distributions, 2022): what lies between two points of the grid is shared
 /// between them so that it keeps its probability both under P and under Q. Then delta, as a function of e^epsilon, is right at
 /// the points of the grid and a straight line between them, and so never below the true one, which is convex. What
 /// this adds is of the order of step^2, where rounding up would add step. The integrals are those of
