@@ -29,6 +29,7 @@
 #include "healthai/privacy/adaptive_clipping.hpp"
 #include "healthai/privacy/clipped_mean.hpp"
 #include "healthai/privacy/gaussian_mechanism.hpp"
+#include "healthai/privacy/renyi_accountant.hpp"
 #include "healthai/secagg/fixed_point.hpp"
 #include "healthai/secagg/parameters.hpp"
 #include "healthai/server/selection.hpp"
@@ -334,6 +335,18 @@ void check_graph(const json& in, const json& expected, Comparison& comparison) {
   check_value(static_cast<double>(graph.threshold), expected, "threshold", comparison);
 }
 
+void check_rdp_epsilon(const json& in, const json& expected, Comparison& comparison) {
+  const double steps = number(in.at("steps"));
+  if (!(steps >= 0 && steps <= 0x1p53) || steps != std::floor(steps)) {
+    throw Error(error::invalid_argument, "steps must be a whole number of at least 0");
+  }
+  Releases<Patients> releases;
+  releases.add({number(in.at("noise_multiplier")), number(in.at("sampling_rate"))},
+               static_cast<std::uint64_t>(steps));
+  const Delta<Patients> delta(number(in.at("delta")));
+  check_value(RenyiAccountant{}.epsilon(releases, delta).value(), expected, "epsilon", comparison);
+}
+
 template <class Scalar>
 void check(const std::string& function, const json& in, const json& expected, Comparison& c) {
   const auto malicious = in.value("num_malicious", std::size_t{0});
@@ -421,6 +434,7 @@ void check(const std::string& function, const json& in, const json& expected, Co
                      expected, "value", c);
        }},
       {"dp_fixed_clipping_fedavg", [&] { check_dp_fedavg<Scalar>(in, expected, c); }},
+      {"rdp_epsilon", [&] { check_rdp_epsilon(in, expected, c); }},
       {"secagg_quantize_exact", [&] { check_quantize_exact(in, expected, c); }},
       {"secagg_quantize_bounds",
        [&] { check_quantize_bounds(in, expected, sizeof(Scalar) == sizeof(float), c); }},
