@@ -47,6 +47,7 @@ enum class Adjacency {
   replace  ///< one unit instead of another; a bounded contribution then changes a sum by up to twice its bound
 };
 
+/// For people: how the neighbours differ.
 [[nodiscard]] constexpr std::string_view text(Adjacency adjacency) noexcept {
   return adjacency == Adjacency::add_remove ? "added or removed" : "replaced by another";
 }

@@ -22,6 +22,7 @@ inline void wipe(void* memory, std::size_t bytes) noexcept {
 template <class T, template <class> class Base = std::allocator>
 struct WipingAllocator {
   using value_type = T;
+  /// As std::allocator_traits asks, for a Base that is a template.
   template <class U>
   struct rebind {
     using other = WipingAllocator<U, Base>;

@@ -226,7 +226,7 @@ class BasicReconstructor {
   std::vector<std::uint64_t> points_;
   std::vector<std::uint64_t> coefficients_;
 };
-using Reconstructor = BasicReconstructor<Mersenne61>;
+using Reconstructor = BasicReconstructor<Mersenne61>;  ///< over the field of the protocol
 
 /// One secret from its shares; see BasicReconstructor, also for its errors.
 template <PrimeField Field = Mersenne61>

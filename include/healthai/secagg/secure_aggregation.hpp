@@ -67,7 +67,7 @@ class SecureAggregation {
   [[nodiscard]] Traffic traffic() const { return transport_->traffic(); }
   [[nodiscard]] const secagg::SecAggParameters& parameters() const noexcept { return parameters_; }
 
-  /// \copydoc SummingTransport
+  /// One secure sum, as SummingTransport says. It waits for the work as long as `deadline` says, and for the other steps as the options do.
   template <AdditiveTask T, class Aggregator>
   [[nodiscard]] PartialAggregate<Aggregator, typename T::Scalar> sum(
       const Aggregator& aggregator, std::span<const ClientId> ids,

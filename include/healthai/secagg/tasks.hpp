@@ -40,6 +40,7 @@ struct SecureTaskName {
 /// Step 1: "take part in a secure sum of T". The client keeps the work until step 3.
 template <AdditiveTask T>
 struct Advertise {
+  /// What every member gets.
   struct Broadcast {
     Terms terms{};
     std::shared_ptr<const typename T::Broadcast>
@@ -85,6 +86,7 @@ struct StepBroadcast {
 /// Step 2: "share your secrets with those who have these keys".
 struct ShareSecrets {
   using Broadcast = StepBroadcast<KeyList>;
+  /// A member's shares for its neighbours.
   struct Reply {
     std::vector<SealedShares> shares{};
     template <class Archive>
@@ -119,6 +121,7 @@ struct HandIn {
 /// Step 4: "these are in the sum; confirm it".
 struct Confirm {
   using Broadcast = StepBroadcast<std::vector<Index>>;
+  /// A member's signature on the list.
   struct Reply {
     Signature signature{};
     template <class Archive>
