@@ -64,11 +64,11 @@ ctest_arguments=(--output-on-failure --no-tests=error --parallel "$jobs")
 [[ $full == yes ]] || ctest_arguments+=(-LE '^long$')
 [[ -z $regex ]] || ctest_arguments+=(-R "$regex")
 
-# The targets that the chosen tests need: what tests a ROOM/FILE is in test_ROOM.
+# The targets that the chosen tests need: what tests a ROOM/FILE is in test_ROOM, but for what runs on several ranks.
 targets_for_regex() {
   local build=$repo/build/$1
   comm -12 \
-    <(ctest --test-dir "$build" -N -R "$regex" 2>/dev/null | sed -nE 's|^ *Test +#[0-9]+: ([a-z_]+)/.*|test_\1|p' | sort -u) \
+    <(ctest --test-dir "$build" -N -R "$regex" 2>/dev/null | sed -nE 's|^( *Test +#[0-9]+: )transport/mpi/|\1mpi/|; s|^ *Test +#[0-9]+: ([a-z_]+)/.*|test_\1|p' | sort -u) \
     <(cmake --build "$build" --target help | sed -nE 's|^(test_[a-z_]+): .*|\1|p' | sort -u)
 }
 
