@@ -122,7 +122,8 @@ HEALTHAI_ALWAYS_INLINE void mean_of_closest(const Scalar* column, const OrderSta
 #endif
   {
     mean = Doubles{};
-    for (std::size_t r = what.window_begin; r < what.window_begin + what.closest; ++r) {
+    std::size_t r = what.window_begin;
+    for (; r + 1 < what.window_end && r < what.window_begin + what.closest; ++r) {
       Doubles closest;
       Lanes::load(closest, column + r * Width);
       for (std::size_t s = r; s + 1 < what.window_end; s += what.closest) {
@@ -130,6 +131,11 @@ HEALTHAI_ALWAYS_INLINE void mean_of_closest(const Scalar* column, const OrderSta
         Lanes::load(above, column + (s + what.closest) * Width);
         closest = above - centre < centre - closest ? above : closest;
       }
+      mean += closest * scale;
+    }
+    for (; r < what.window_begin + what.closest; ++r) {  // the only row of its kind
+      Doubles closest;
+      Lanes::load(closest, column + r * Width);
       mean += closest * scale;
     }
     mean /= static_cast<double>(what.closest) * scale;

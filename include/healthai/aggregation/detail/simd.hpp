@@ -13,6 +13,7 @@
 #include <cstring>
 #include <span>
 #include <string_view>
+#include <type_traits>
 
 #include "healthai/config.hpp"
 #include "healthai/detail/prefetch.hpp"
@@ -105,6 +106,22 @@ struct Lanes1 {
 };
 
 #if defined(__GNUC__)
+/// wide[i] = narrow[i], written out number by number: GCC 12 makes one instruction of it, and several of __builtin_convertvector.
+template <class Wide, class Narrow>
+HEALTHAI_ALWAYS_INLINE void widen(Wide& wide, const Narrow& narrow) noexcept {
+  using Number = std::remove_cvref_t<decltype(wide[0])>;
+  const auto at = [&](std::size_t i) __attribute__((always_inline)) {
+    return static_cast<Number>(narrow[i]);
+  };
+  if constexpr (sizeof(Wide) == 2 * sizeof(Number)) {
+    wide = Wide{at(0), at(1)};
+  } else if constexpr (sizeof(Wide) == 4 * sizeof(Number)) {
+    wide = Wide{at(0), at(1), at(2), at(3)};
+  } else {
+    wide = Wide{at(0), at(1), at(2), at(3), at(4), at(5), at(6), at(7)};
+  }
+}
+
 /// Loads and stores of whole vectors at any address, converting between float and double. Values go by reference: a
 /// function that took these vectors by value would have another calling convention in each instruction set.
 template <class Derived, class Types>
@@ -118,7 +135,7 @@ struct VectorLanes {
   HEALTHAI_ALWAYS_INLINE static void load(Doubles& out, const float* from) noexcept {
     typename Types::Floats floats;
     std::memcpy(&floats, from, sizeof floats);
-    out = __builtin_convertvector(floats, Doubles);
+    widen(out, floats);
   }
   HEALTHAI_ALWAYS_INLINE static void load(Doubles& out, const double* from) noexcept {
     std::memcpy(&out, from, sizeof out);
