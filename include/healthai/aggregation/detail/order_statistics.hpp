@@ -9,6 +9,7 @@
 
 #include "healthai/aggregation/detail/simd.hpp"
 #include "healthai/aggregation/detail/sorting_network.hpp"
+#include "healthai/aggregation/detail/vector_sort.hpp"
 #include "healthai/aggregation/detail/weighted_sum.hpp"
 
 namespace healthai::detail {
@@ -24,7 +25,7 @@ struct OrderStatistic {
   std::size_t window_begin =
       0;  ///< the closest are neighbours: ranks [s, s + closest) for an s in [begin, end)
   std::size_t window_end = 0;
-  std::vector<Comparator> network{};
+  SortingNetwork network{};
 
   /// \pre n > 0
   [[nodiscard]] static OrderStatistic median(std::size_t n) { return ranks(n, (n - 1) / 2, n / 2 + 1); }
@@ -45,33 +46,6 @@ struct OrderStatistic {
     return {n, lower, n / 2 + 1, closest, false, begin, end, sorting_network(n, begin, last)};
   }
 };
-
-/// Numbers that are compared at once: a vector of `Bytes` bytes.
-template <class Scalar, std::size_t Bytes>
-struct SortLanes {
-#if defined(__GNUC__)
-  using Vector [[gnu::vector_size(Bytes)]] = Scalar;
-#else
-  using Vector = Scalar;
-#endif
-  static constexpr std::size_t lanes = sizeof(Vector) / sizeof(Scalar);
-
-  /// Zeros of either sign are alike: both may become the same one.
-  HEALTHAI_ALWAYS_INLINE static void order(Scalar* low, Scalar* high) noexcept {
-    Vector a, b;
-    std::memcpy(&a, low, sizeof a);
-    std::memcpy(&b, high, sizeof b);
-    const Vector smaller = a < b ? a : b;  // in this form compilers see one instruction each
-    const Vector larger = a > b ? a : b;
-    std::memcpy(low, &smaller, sizeof smaller);
-    std::memcpy(high, &larger, sizeof larger);
-  }
-};
-
-/// How many coordinates are sorted at once: four vectors of them, so that the processor has other comparisons to do while
-/// one waits for the last one's result.
-template <class Scalar, std::size_t Bytes>
-inline constexpr std::size_t order_tile = 4 * SortLanes<Scalar, Bytes>::lanes;
 
 /// Calls `sum(scale)`, which makes a mean of numbers multiplied by `scale` and divides it by `scale` again. A sum of doubles may
 /// overflow where their mean does not: then it is made of smaller numbers.
@@ -95,7 +69,7 @@ HEALTHAI_ALWAYS_INLINE void mean_of_ranks(const Scalar* column, std::size_t firs
                                           typename Lanes::Doubles& mean) noexcept {
   const auto sum = [&](double scale)
 #if defined(__GNUC__)
-                       __attribute__((always_inline))
+      __attribute__((always_inline))
 #endif
   {
     mean = typename Lanes::Doubles{};
@@ -118,7 +92,7 @@ HEALTHAI_ALWAYS_INLINE void mean_of_closest(const Scalar* column, const OrderSta
   const Doubles centre = mean;
   const auto sum = [&](double scale)
 #if defined(__GNUC__)
-                       __attribute__((always_inline))
+      __attribute__((always_inline))
 #endif
   {
     mean = Doubles{};
@@ -143,22 +117,13 @@ HEALTHAI_ALWAYS_INLINE void mean_of_closest(const Scalar* column, const OrderSta
   without_overflow<Lanes, Scalar>(mean, sum);
 }
 
-/// One tile: `tile` holds n rows of `order_tile` numbers, which are sorted there (as far as is needed) and then combined.
-template <class Lanes, class Scalar, std::size_t Bytes>
-HEALTHAI_ALWAYS_INLINE void order_statistic_of_tile(Scalar* out, Scalar* tile,
-                                                    const OrderStatistic& what) noexcept {
-  using Sort = SortLanes<Scalar, Bytes>;
+/// One tile: the numbers at `row(k)`, k < n, are sorted in `tile` (as far as is needed) and then combined.
+template <class Lanes, class Scalar, std::size_t Bytes, class Row>
+HEALTHAI_ALWAYS_INLINE void order_statistic_of_tile(Scalar* out, const Row& row, const OrderStatistic& what,
+                                                    Scalar* tile) noexcept {
   using Doubles = typename Lanes::Doubles;
   constexpr std::size_t width = order_tile<Scalar, Bytes>;
-  for (const Comparator& c : what.network) {
-    Scalar* const low = tile + c.low * width;
-    Scalar* const high = tile + c.high * width;
-    Sort::order(low, high);
-    Sort::order(low + Sort::lanes, high + Sort::lanes);
-    Sort::order(low + 2 * Sort::lanes, high + 2 * Sort::lanes);
-    Sort::order(low + 3 * Sort::lanes, high + 3 * Sort::lanes);
-  }
-
+  sort_tile<Scalar, Bytes>(tile, row, what.n, what.network);
   for (std::size_t j = 0; j < width; j += Lanes::lanes) {
     Doubles mean;
     mean_of_ranks<Lanes, width>(tile + j, what.first, what.last, mean);
@@ -179,22 +144,16 @@ HEALTHAI_ALWAYS_INLINE void order_statistic_body(Scalar* out, const Scalar* cons
   constexpr std::size_t width = order_tile<Scalar, Bytes>;
   std::size_t i = begin;
   for (; i + width <= begin + count; i += width) {
-    for (std::size_t k = 0; k < what.n; ++k) {
-      const Scalar* const from = rows[k] + i;
-      HEALTHAI_PREFETCH(reinterpret_cast<const char*>(from) + prefetch_bytes);
-      if constexpr (width * sizeof(Scalar) > 64) {
-        HEALTHAI_PREFETCH(reinterpret_cast<const char*>(from) + prefetch_bytes + 64);
-      }
-      std::memcpy(tile + k * width, from, width * sizeof(Scalar));
-    }
-    order_statistic_of_tile<Lanes, Scalar, Bytes>(out + i, tile, what);
+    order_statistic_of_tile<Lanes, Scalar, Bytes>(
+        out + i, [&](std::size_t k) { return rows[k] + i; }, what, tile);
   }
   if (const std::size_t rest = begin + count - i; rest > 0) {
     Scalar result[width];
     for (std::size_t k = 0; k < what.n; ++k) {
       for (std::size_t j = 0; j < width; ++j) tile[k * width + j] = j < rest ? rows[k][i + j] : Scalar{0};
     }
-    order_statistic_of_tile<Lanes, Scalar, Bytes>(result, tile, what);
+    order_statistic_of_tile<Lanes, Scalar, Bytes>(
+        result, [&](std::size_t k) { return tile + k * width; }, what, tile);
     for (std::size_t j = 0; j < rest; ++j) out[i + j] = result[j];
   }
 }

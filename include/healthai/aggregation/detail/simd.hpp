@@ -63,6 +63,10 @@ enum class Simd : std::uint8_t { baseline, avx2, avx512 };
   return supported_simd().back();
 }
 
+/// How far ahead in each vector memory is asked for: hundreds of buffers in turn are more than a processor's own
+/// prefetching follows. Past the end of a block this is where the next block begins.
+inline constexpr std::size_t prefetch_bytes = 1024;
+
 /// Makes the compiler believe that `value` was just computed elsewhere, so that a product is rounded before it is used:
 /// without this, GCC fuses `a * b + c` by default where the processor can. No instruction. (Clang fuses only within one
 /// expression, unless told otherwise on its command line, and would need to see the target of the caller here: there,

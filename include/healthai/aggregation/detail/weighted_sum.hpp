@@ -12,10 +12,6 @@ namespace healthai::detail {
 /// vector is read in long pieces.
 inline constexpr std::size_t weighted_sum_block = 32768;
 
-/// How far ahead in each vector memory is asked for: hundreds of buffers in turn are more than a processor's own
-/// prefetching follows. Past the end of a block this is where the next block begins.
-inline constexpr std::size_t prefetch_bytes = 1024;
-
 /// The same for a sum, which does less with each number.
 inline constexpr std::size_t weighted_sum_prefetch_bytes = 2048;
 
