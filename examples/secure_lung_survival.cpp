@@ -71,7 +71,7 @@ void run(double silent, std::uint64_t unsteady, const std::string& folder, const
   if (json != "-") {
     secure_lung::print(outcome, secure.parameters(), study.covariates, coefficients);
     std::printf("off the pooled fit by at most %.1e\n", lung::difference(coefficients, pooled.coefficients));
-    std::printf("what the coordinator got of %s: %s\n", watched.str().c_str(),
+    std::printf("what the coordinator got of hospital %s: %s\n", watched.str().c_str(),
                 secure_lung::plot(seen, watched.str(), folder).c_str());
   }
   if (!json.empty()) secure_lung::write_json(json, outcome, coefficients);

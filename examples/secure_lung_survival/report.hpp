@@ -75,7 +75,7 @@ inline std::vector<double> histogram(const std::vector<double>& places, std::siz
 /// Draws both histograms. \return where
 inline std::string plot(const Seen& seen, const std::string& hospital, const std::string& folder) {
   constexpr std::size_t bins = 16;
-  healthai::LinePlot plot{.title = "One hospital's numbers over all rounds (" + hospital + ")",
+  healthai::LinePlot plot{.title = "Numbers of hospital " + hospital + " over all rounds",
                           .x_label = "Place in the range of the number",
                           .y_label = "Share of the numbers"};
   std::vector<double> middles;

@@ -52,7 +52,7 @@ TEST_CASE("the page on secure aggregation") {
     // At a hospital: its client's training leaves it only as a masked part of a sum.
     secagg::SecureMember self{site, key, members, {}, {}};
     self.rules.options = {.corrupt = 0.1, .dropout = 0};  // the least that it accepts
-    TaskHandlers handlers = secagg::secure_handlers<Train<double>>(TaskHandlers::of(client), std::move(self));
+    TaskHandlers handlers = secagg::secure_handlers<Train<double>>(client, std::move(self));
     // [/member]
     hospitals.add(site, handlers);
   }
@@ -64,6 +64,12 @@ TEST_CASE("the page on secure aggregation") {
   SecureAggregation secure{hospitals, members, options};
   Federation federation{FedAvg{}, secure, {.rounds = 3}};
   // [/coordinator]
+  // [parameters]
+  // What these options come to for this roster, before anybody is asked.
+  const auto parameters = secagg::SecAggParameters::of(10, {.corrupt = 0.1, .dropout = 0.2});
+  CHECK(parameters.threshold == 6);  // so many must stay in a round
+  CHECK(parameters.dropouts == 4);   // so many may fall silent
+  // [/parameters]
   const auto outcome = federation.run(Parameters<double>(layout));
   CHECK(outcome.history.at(2).participants.size() == 4);
   CHECK(std::fabs(outcome.parameters.data()[0] - 0.15) < 1e-8);

@@ -37,6 +37,8 @@ struct SecureMember {
   /// Numbers are rounded to the nearest level, and the same work gives the same sum. Otherwise at random up or down, which has no bias
   /// that adds up over clients and rounds.
   bool nearest_rounding = false;
+  /// Is told what of this client's work was outside its range and therefore clipped, if anything was: for its log, as nobody else sees it.
+  std::function<void(std::span<const ClippedSegment>)> on_clipped{};
 };
 
 namespace detail {
@@ -71,10 +73,11 @@ class SecureClient {
       plan.require_fit(summand);  // before a coordinator's plan decides how much memory is taken
       RingVector vector(plan.ring_bits(), plan.size());
       RandomBits random;
-      vector.visit([&](auto words) {
-        static_cast<void>(member_.nearest_rounding ? plan.encode_nearest(summand, words)
-                                                   : plan.encode(summand, words, random));
+      const std::vector<ClippedSegment> clipped = vector.visit([&](auto words) {
+        return member_.nearest_rounding ? plan.encode_nearest(summand, words)
+                                        : plan.encode(summand, words, random);
       });
+      if (!clipped.empty() && member_.on_clipped) member_.on_clipped(clipped);
       return vector;
     };
     Advertising state(std::make_shared<const Session>(member_.members, request.terms, digest),
