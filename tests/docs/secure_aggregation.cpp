@@ -4,11 +4,17 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
+#include <cstddef>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <memory>
+#include <regex>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "folders.hpp"
 #include "healthai/crypto/signing_key.hpp"
 #include "healthai/healthai.hpp"
 #include "healthai/secagg/secure_handlers.hpp"
@@ -73,6 +79,37 @@ TEST_CASE("the page on secure aggregation") {
   const auto outcome = federation.run(Parameters<double>(layout));
   CHECK(outcome.history.at(2).participants.size() == 4);
   CHECK(std::fabs(outcome.parameters.data()[0] - 0.15) < 1e-8);
+}
+
+TEST_CASE("the tests that the table of threats names are there") {
+  const auto text_of = [](const std::filesystem::path& path) {
+    std::ifstream file(path);
+    return std::string{std::istreambuf_iterator<char>(file), {}};
+  };
+  std::string tests;
+  for (const auto& entry : std::filesystem::directory_iterator(source_folder() + "/tests/secagg"))
+    tests += entry.is_regular_file() ? text_of(entry.path()) : "";
+  tests = std::regex_replace(tests, std::regex("\"\\s*\n\\s*\""), "");  // a long name is broken into two
+  tests = std::regex_replace(tests, std::regex("TEST_CASE\\(\\s+"), "TEST_CASE(");
+  const std::string page = text_of(source_folder() + "/docs/secure-aggregation.md");
+  const std::size_t begin = page.find("## Who learns what"), end = page.find("## Choosing parameters");
+  REQUIRE(begin < end);
+  const std::string table = page.substr(begin, end - begin);
+  std::size_t named = 0;
+  for (std::size_t at = table.find('"'); at != std::string::npos; at = table.find('"', at + 1)) {
+    const std::size_t close = table.find('"', at + 1);
+    REQUIRE(close != std::string::npos);
+    const std::string name = table.substr(at + 1, close - at - 1);
+    CAPTURE(name);
+    const std::size_t place = tests.find(name);
+    REQUIRE(place != std::string::npos);
+    const std::size_t test = tests.rfind("TEST_CASE(", place);
+    REQUIRE(test != std::string::npos);
+    CHECK(tests.substr(test, place - test).find('\n') == std::string::npos);
+    ++named;
+    at = close;
+  }
+  CHECK(named > 15);
 }
 
 }  // namespace docs_secure_aggregation_test

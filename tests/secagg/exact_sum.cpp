@@ -168,7 +168,7 @@ Summand<double> summed(const SegmentPlan& plan, const Case<Scalar>& one, const E
 template <class Scalar>
 void holds(bool nearest) {
   static std::map<std::size_t, Cohort> cohorts;  // keys cost more than a sum
-  const auto n = pick<std::size_t>(3, 7);
+  const auto n = pick<std::size_t>(3, 6);
   const Cohort& cohort = cohorts.try_emplace(n, n, SecAggOptions{.corrupt = 0, .dropout = 0}).first->second;
   const Case<Scalar> one(n, n - cohort.session()->threshold());
   const SegmentPlan plan(one.request.vectors, one.request.numbers, one.most_weight, n);
@@ -232,7 +232,7 @@ TEST_CASE("rounded at random, each number of the sum is between those of the lev
 TEST_CASE("rounded with the same random bits: the same bits of the sum, with masks and without") {
   CHECK(rc::check("words of a stream, masked and opened", [] {
     static std::map<std::size_t, Cohort> cohorts;
-    const auto n = pick<std::size_t>(3, 6);
+    const auto n = pick<std::size_t>(3, 5);
     Cohort cohort = cohorts.try_emplace(n, n, SecAggOptions{.corrupt = 0, .dropout = 0}).first->second;
     const Case<double> one(n, 0);
     cohort.terms.plan = SegmentPlan(one.request.vectors, one.request.numbers, one.most_weight, n);

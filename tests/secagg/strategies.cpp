@@ -118,7 +118,7 @@ void same_over_both(const StrategyType& strategy, std::uint64_t rounds, Bound bo
             doctest::Approx(other.evaluation->clients["loss"]).epsilon(1e-6));
     }
     CHECK(bound(rounds) < 1e-6);  // or nothing has been compared
-    CHECK(moved > 0.05);
+    CHECK(moved > 0.01);
   }
 }
 template <class StrategyType, class Bound>
