@@ -334,12 +334,13 @@ TEST_CASE("a whole round with one member who plays a trick: it goes on without i
   CHECK(garbage.contributors.empty());
   CHECK(garbage.failures.size() == 6);
   for (const auto& [client, failure] : garbage.failures) {
-    CAPTURE(failure.message);
+    const std::string& message = failure.message;
+    CAPTURE(message);
     if (client == name) {
       CHECK(failure.error == "below_quorum");
     } else {
       CHECK(failure.error == "secagg_shares");
-      CHECK(failure.message.find("the shares of " + name.str() + " were altered") != std::string::npos);
+      CHECK(message.find("the shares of " + name.str() + " were altered") != std::string::npos);
     }
   }
   // A sum that is out of its range is not taken for one: here one word too large by nearly the whole ring.

@@ -145,7 +145,8 @@ TEST_CASE(
     REQUIRE(outcome.history[0].num_examples == 4 * rows);
     CHECK(std::fabs(outcome.parameters.data()[0] - value) < 1e-9);
     REQUIRE(wire.said.size() == 5);
-    for (const auto& [step, bytes] : wire.said) {
+    for (const auto& [name, bytes] : wire.said) {
+      const std::string& step = name;
       CAPTURE(step);
       const auto [place, fresh] = lengths.emplace(step, bytes.size());
       CHECK(place->second == bytes.size());
