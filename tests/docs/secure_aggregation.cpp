@@ -4,11 +4,17 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
+#include <cstddef>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <memory>
+#include <regex>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "folders.hpp"
 #include "healthai/crypto/signing_key.hpp"
 #include "healthai/healthai.hpp"
 #include "healthai/secagg/secure_handlers.hpp"
@@ -52,7 +58,7 @@ TEST_CASE("the page on secure aggregation") {
     // At a hospital: its client's training leaves it only as a masked part of a sum.
     secagg::SecureMember self{site, key, members, {}, {}};
     self.rules.options = {.corrupt = 0.1, .dropout = 0};  // the least that it accepts
-    TaskHandlers handlers = secagg::secure_handlers<Train<double>>(TaskHandlers::of(client), std::move(self));
+    TaskHandlers handlers = secagg::secure_handlers<Train<double>>(client, std::move(self));
     // [/member]
     hospitals.add(site, handlers);
   }
@@ -64,9 +70,46 @@ TEST_CASE("the page on secure aggregation") {
   SecureAggregation secure{hospitals, members, options};
   Federation federation{FedAvg{}, secure, {.rounds = 3}};
   // [/coordinator]
+  // [parameters]
+  // What these options come to for this roster, before anybody is asked.
+  const auto parameters = secagg::SecAggParameters::of(10, {.corrupt = 0.1, .dropout = 0.2});
+  CHECK(parameters.threshold == 6);  // so many must stay in a round
+  CHECK(parameters.dropouts == 4);   // so many may fall silent
+  // [/parameters]
   const auto outcome = federation.run(Parameters<double>(layout));
   CHECK(outcome.history.at(2).participants.size() == 4);
   CHECK(std::fabs(outcome.parameters.data()[0] - 0.15) < 1e-8);
+}
+
+TEST_CASE("the tests that the table of threats names are there") {
+  const auto text_of = [](const std::filesystem::path& path) {
+    std::ifstream file(path);
+    return std::string{std::istreambuf_iterator<char>(file), {}};
+  };
+  std::string tests;
+  for (const auto& entry : std::filesystem::directory_iterator(source_folder() + "/tests/secagg"))
+    tests += entry.is_regular_file() ? text_of(entry.path()) : "";
+  tests = std::regex_replace(tests, std::regex("\"\\s*\n\\s*\""), "");  // a long name is broken into two
+  tests = std::regex_replace(tests, std::regex("TEST_CASE\\(\\s+"), "TEST_CASE(");
+  const std::string page = text_of(source_folder() + "/docs/secure-aggregation.md");
+  const std::size_t begin = page.find("## Who learns what"), end = page.find("## Choosing parameters");
+  REQUIRE(begin < end);
+  const std::string table = page.substr(begin, end - begin);
+  std::size_t named = 0;
+  for (std::size_t at = table.find('"'); at != std::string::npos; at = table.find('"', at + 1)) {
+    const std::size_t close = table.find('"', at + 1);
+    REQUIRE(close != std::string::npos);
+    const std::string name = table.substr(at + 1, close - at - 1);
+    CAPTURE(name);
+    const std::size_t place = tests.find(name);
+    REQUIRE(place != std::string::npos);
+    const std::size_t test = tests.rfind("TEST_CASE(", place);
+    REQUIRE(test != std::string::npos);
+    CHECK(tests.substr(test, place - test).find('\n') == std::string::npos);
+    ++named;
+    at = close;
+  }
+  CHECK(named > 15);
 }
 
 }  // namespace docs_secure_aggregation_test

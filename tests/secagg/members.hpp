@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -73,7 +74,8 @@ inline RingVector vector_of(Index member, unsigned bits, std::size_t size) {
 /// What an eavesdropping coordinator sees of a whole sum, and what it makes of it.
 struct Run {
   KeyList keys{};
-  std::vector<std::optional<RingVector>> masked{};  // of each member
+  std::map<Index, std::vector<SealedShares>> sealed{};  // to each member
+  std::vector<std::optional<RingVector>> masked{};      // of each member
   std::vector<Index> survivors{};
   std::vector<std::optional<ReleasedShares>> released{};
   RingVector sum{};
@@ -109,8 +111,9 @@ inline Run run(const Cohort& cohort, const Silence& silence, const MakeSecrets& 
     if (silence[i] > 2) REQUIRE_FALSE(collecting_shares.add(i, sharing[i]->message()));
   }
   CollectingVectors collecting_vectors(std::move(collecting_shares));
+  result.sealed = collecting_vectors.messages();
   std::vector<std::optional<Masking>> masking(n);
-  for (const auto& [i, shares] : collecting_vectors.messages()) {
+  for (const auto& [i, shares] : result.sealed) {
     masking[i].emplace(std::move(*sharing[i]), shares);
     RingVector vector = vector_of(i, bits, size);
     if (silence[i] > 3) result.expected += vector;

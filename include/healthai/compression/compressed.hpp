@@ -54,6 +54,8 @@ class Compressed {
 
  public:
   using Scalar = Scalar_;
+  /// Whether its replies can be summed as they are: see Compressor.
+  static constexpr bool additive = CompressorType::additive;
 
   /// \throws Error (`invalid_argument`) for a hyperparameter outside its range, or for error feedback with a compressor that may
   /// lose more than there is, with which the remembered error would grow without end.

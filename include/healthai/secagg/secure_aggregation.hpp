@@ -10,12 +10,17 @@
 #include <span>
 #include <stop_token>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
+#include "healthai/core/client_memory.hpp"
 #include "healthai/core/error.hpp"
 #include "healthai/core/failure.hpp"
+#include "healthai/core/layout.hpp"
+#include "healthai/core/parameters.hpp"
 #include "healthai/core/partial_aggregate.hpp"
+#include "healthai/core/training.hpp"
 #include "healthai/crypto/random_bytes.hpp"
 #include "healthai/secagg/detail/secure_round.hpp"
 #include "healthai/secagg/ranges.hpp"
@@ -23,6 +28,11 @@
 #include "healthai/transport/concept.hpp"
 
 namespace healthai {
+
+namespace detail {
+template <class>
+inline constexpr bool shows_single_replies = false;
+}
 
 /// How a SecureAggregation works.
 struct SecureAggregationOptions {
@@ -41,7 +51,8 @@ struct SecureAggregationOptions {
 ///     Federation federation{FedAvg{}, secure, {.rounds = 50}};
 ///
 /// So a strategy whose rule has to see each update, or that looks at replies one by one, does not compile over it. Sums are exact sums of
-/// whole numbers: the mean differs from the plain one by the rounding of `ranges` only. A client that cannot be part of a round (too
+/// whole numbers: the mean differs from the plain one by the rounding of `ranges` only, by less than 2 clip / levels in each number. Metrics
+/// and other numbers travel only where `ranges` has one for them. A client that cannot be part of a round (too
 /// late, or it refuses) is a Failure like any other; where fewer than the threshold are left, all are, and no sum is opened.
 ///
 /// Satisfies SummingTransport for every additive task that SumRanges can plan. Thread safety: as Transport says.
@@ -50,13 +61,21 @@ template <class TransportType>
 class SecureAggregation {
  public:
   /// \param members  the pinned roster: the sums are over all of these, whoever is there
-  /// \throws Error (`invalid_argument`) for options that cannot be met with a roster of this size
+  /// \throws Error (`invalid_argument`) for options that cannot be met with a roster of this size, and for a clip, levels or a name that
+  /// FixedPoint or SegmentPlan refuse; (`overflow`) for ranges in which a sum over the roster could wrap
   SecureAggregation(TransportType& transport, std::shared_ptr<const secagg::Members> members,
                     SecureAggregationOptions options)
       : transport_(&transport),
         members_(std::move(members)),
         options_(std::move(options)),
-        parameters_(secagg::SecAggParameters::of(members_->size(), options_.protocol)) {}
+        parameters_(secagg::SecAggParameters::of(members_->size(), options_.protocol)) {
+    // Whether a sum could wrap does not depend on the model: of one number it can as well.
+    SumRules rules;
+    rules.extra_vectors = std::vector<WantedVector>{{"extra", true}};
+    const Parameters<double> any(Layout{{"any", {1}}});
+    static_cast<void>(options_.ranges.plan<Train<double>>({{}, 0, any, {}}, rules, members_->size()));
+    static_cast<void>(options_.ranges.plan<Evaluate<double>>({{}, any}, rules, members_->size()));
+  }
 
   /// Members that are there.
   [[nodiscard]] std::vector<ClientId> clients() {
@@ -66,6 +85,18 @@ class SecureAggregation {
   }
   [[nodiscard]] Traffic traffic() const { return transport_->traffic(); }
   [[nodiscard]] const secagg::SecAggParameters& parameters() const noexcept { return parameters_; }
+
+  /// What a Transport does, and this cannot: it does not compile, and says why.
+  template <Task T>
+  std::vector<RequestId> send(std::span<const ClientId> /*ids*/,
+                              std::shared_ptr<const typename T::Broadcast> /*broadcast*/) {
+    static_assert(
+        detail::shows_single_replies<T>,
+        "healthai: SecureAggregation sends no request of its own to some of the members and shows no "
+        "single reply: every member signs one and the same request. Use sum(), with an additive "
+        "task, or the transport underneath");
+    return {};
+  }
 
   /// One secure sum, as SummingTransport says. It waits for the work as long as `deadline` says, and for the other steps as the options do.
   template <AdditiveTask T, class Aggregator>
@@ -82,7 +113,7 @@ class SecureAggregation {
       terms.members = members_->ids();
       terms.parameters = parameters_;
       terms.graph_seed = random_bytes<32>();
-      terms.plan = options_.ranges.template plan<T>(*broadcast, rules, members_->size());
+      terms.plan = ranges_of<T>(*broadcast).template plan<T>(*broadcast, rules, members_->size());
       std::optional<std::chrono::milliseconds> patience;
       if (deadline != Deadline::max()) {
         patience = (std::max)(std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now()),
@@ -110,6 +141,21 @@ class SecureAggregation {
   }
 
  private:
+  /// The ranges, with those of the two counts without which a strategy whose clients remember something (SCAFFOLD, FedDyn) does not work.
+  template <class T>
+  [[nodiscard]] secagg::SumRanges ranges_of(const typename T::Broadcast& broadcast) const {
+    secagg::SumRanges ranges = options_.ranges;
+    if constexpr (std::is_same_v<T, Train<typename T::Scalar>>) {
+      if (!broadcast.objective.control_variates && !broadcast.objective.dynamic_regularisation) return ranges;
+      for (const auto& [name, most] : {std::pair{client_memory::new_clients, std::uint64_t{1}},
+                                       std::pair{client_memory::new_examples, ranges.most_examples}}) {
+        const bool given = std::any_of(ranges.training_numbers.begin(), ranges.training_numbers.end(),
+                                       [&name = name](const auto& number) { return number.name == name; });
+        if (!given) ranges.training_numbers.push_back(secagg::ScalarSegment::count(std::string(name), most));
+      }
+    }
+    return ranges;
+  }
   template <class Broadcast>
   [[nodiscard]] RoundId round_id(const Broadcast& broadcast) {
     if constexpr (requires {

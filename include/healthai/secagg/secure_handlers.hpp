@@ -5,16 +5,20 @@
 #include <span>
 #include <stop_token>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <variant>
 #include <vector>
 
 #include "healthai/client/task_handlers.hpp"
 #include "healthai/core/error.hpp"
+#include "healthai/core/finite.hpp"
+#include "healthai/core/number_text.hpp"
 #include "healthai/core/training.hpp"
 #include "healthai/crypto/random_bytes.hpp"
 #include "healthai/crypto/signing_key.hpp"
 #include "healthai/secagg/client/unmasking.hpp"
+#include "healthai/secagg/detail/additive_reply.hpp"
 #include "healthai/secagg/joined_requests.hpp"
 #include "healthai/secagg/tasks.hpp"
 #include "healthai/serialization/encoded_message.hpp"
@@ -30,6 +34,11 @@ struct SecureMember {
   /// A file of this client's own, in which it writes down the secure sums that it has released shares for; it never takes part in one of
   /// them again, also after a restart. Empty: in memory only.
   std::string joined_file{};
+  /// Numbers are rounded to the nearest level, and the same work gives the same sum. Otherwise at random up or down, which has no bias
+  /// that adds up over clients and rounds.
+  bool nearest_rounding = false;
+  /// Is told what of this client's work was outside its range and therefore clipped, if anything was: for its log, as nobody else sees it.
+  std::function<void(std::span<const ClippedSegment>)> on_clipped{};
 };
 
 namespace detail {
@@ -57,13 +66,18 @@ class SecureClient {
       refuse(error::secagg_replay,
              "it has released shares of this very request before, and makes no second sum of it");
     make_vector_ = [this, work = request.work, plan = request.terms.plan](std::stop_token stop) {
-      Summand<typename T::Scalar> summand =
-          T::summand(work_.template handle<T>({work, member_.id}, std::move(stop)));
+      typename T::Reply reply = work_.template handle<T>({work, member_.id}, std::move(stop));
+      if constexpr (std::is_same_v<T, Train<typename T::Scalar>>) check(reply, *work);
+      Summand<typename T::Scalar> summand = T::summand(std::move(reply));
       keep_planned(summand.scalars, plan);
       plan.require_fit(summand);  // before a coordinator's plan decides how much memory is taken
       RingVector vector(plan.ring_bits(), plan.size());
       RandomBits random;
-      vector.visit([&](auto words) { static_cast<void>(plan.encode(summand, words, random)); });
+      const std::vector<ClippedSegment> clipped = vector.visit([&](auto words) {
+        return member_.nearest_rounding ? plan.encode_nearest(summand, words)
+                                        : plan.encode(summand, words, random);
+      });
+      if (!clipped.empty() && member_.on_clipped) member_.on_clipped(clipped);
       return vector;
     };
     Advertising state(std::make_shared<const Session>(member_.members, request.terms, digest),
@@ -101,6 +115,15 @@ class SecureClient {
  private:
   [[noreturn]] void refuse(ErrorId id, const std::string& why) const {
     throw Error(id, "client " + member_.id.str() + " refuses a step of a secure sum: " + why);
+  }
+  /// What a coordinator checks of a reply that it can see, the client must check of one that nobody will.
+  template <class Scalar>
+  void check(TrainReply<Scalar>& reply, const TrainBroadcast<Scalar>& work) const {
+    require_summable(reply, work.parameters.layout());
+    if (!is_finite(reply.num_examples) || reply.num_examples <= 0)
+      refuse(error::invalid_reply, "it trained on " + number_text(reply.num_examples) + " rows");
+    if (reply.partial && reply.local_steps == 0)
+      refuse(error::partial_work, "it was stopped before it had done any work");
   }
   /// Numbers that have no range in the plan do not leave.
   static void keep_planned(std::vector<SummandScalar>& numbers, const SegmentPlan& plan) {
@@ -166,6 +189,21 @@ template <AdditiveTask... Tasks>
     return client->release(*request);
   });
   return handlers;
+}
+
+/// The same for a client whose class is known, so that one whose replies cannot be summed under masks does not compile: compressed by what
+/// the values are (TopK, Sign, Qsgd and the like), in whatever it is wrapped.
+///
+///     TaskHandlers secure = secure_handlers<Train<double>>(ControlVariates{LocalTrainer{model}}, {id, key, members});
+template <AdditiveTask... Tasks, class C>
+requires(!std::is_same_v<C, TaskHandlers>) [[nodiscard]] TaskHandlers
+    secure_handlers(C client, SecureMember member) {
+  static_assert(
+      detail::replies_can_be_summed<C>(),
+      "healthai: this client compresses its updates in a way that depends on their values (TopK, Sign, Qsgd, "
+      "fewer bits), and such updates cannot be summed under masks. Leave Compressed out, or take RandomK, "
+      "with which all clients keep the same coordinates");
+  return secure_handlers<Tasks...>(TaskHandlers::of(std::move(client)), std::move(member));
 }
 
 }  // namespace healthai::secagg

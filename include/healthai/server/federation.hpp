@@ -75,6 +75,11 @@ class Federation {
   using InFlight =
       std::conditional_t<can_buffer, detail::InFlight<Train<Scalar>, TransportType>, NothingInFlight>;
 
+  static_assert(
+      !detail::ConfiguresEachClient<StrategyType, Scalar>,
+      "healthai: configure of this strategy takes a client, but a round has one request, the same "
+      "for all clients: it is encoded once, and under secure aggregation every member signs it. Make "
+      "it configure(state, round), and let clients derive what differs from their own data");
   static_assert(Strategy<StrategyType, Scalar>,
                 "healthai: the first argument of Federation is not a Strategy: see the list of members in "
                 "strategy/concept.hpp and docs/how-to-write-a-strategy.md");

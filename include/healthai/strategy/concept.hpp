@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "healthai/aggregation/concept.hpp"
+#include "healthai/core/client_id.hpp"
 #include "healthai/core/local_objective.hpp"
 #include "healthai/core/parameters.hpp"
 #include "healthai/core/training.hpp"
@@ -90,6 +91,15 @@ concept Strategy = std::copy_constructible<S> &&
   { strategy.configure(state, round) } -> std::same_as<LocalObjective<Scalar>>;
   requires AppliesUpdate<S, Scalar> || AppliesUpdateOfRound<S, Scalar> || AppliesRound<S, Scalar>;
 };
+
+namespace detail {
+/// A strategy that would tell each client something else: a mistake that deserves a sentence of its own.
+template <class S, class Scalar>
+concept ConfiguresEachClient = requires(const S& strategy, const typename S::template State<Scalar>& state,
+                                        std::uint64_t round, const ClientId& client) {
+  strategy.configure(state, round, client);
+};
+}  // namespace detail
 
 /// The vectors that a strategy asks of clients beside the update.
 template <class S>
