@@ -194,10 +194,9 @@ const std::string_view evaluate = Advertise<Evaluate<double>>::name;
 }  // namespace
 
 TEST_CASE("a coordinator that is killed at any step and started again ends with the same bits") {
-  const std::vector<Death> deaths{{train, 0},         {train, 3},         {ShareSecrets::name, 2},
-                                  {HandIn::name, 2},  {HandIn::name, 4},  {Confirm::name, 0},
-                                  {Confirm::name, 2}, {Release::name, 0}, {Release::name, 2},
-                                  {Release::name, 3}, {evaluate, 0},      {evaluate, 2}};
+  const std::vector<Death> deaths{
+      {train, 3},         {ShareSecrets::name, 2}, {HandIn::name, 2},  {HandIn::name, 4}, {Confirm::name, 0},
+      {Confirm::name, 2}, {Release::name, 2},      {Release::name, 3}, {evaluate, 0},     {evaluate, 2}};
   for (const Death& death : deaths) {
     CAPTURE(death.step);
     CAPTURE(death.after);
@@ -316,6 +315,23 @@ TEST_CASE("the same round with other work is not summed") {
   CHECK(world.diary->trained[1] == n);
   secure.settled(9, 1);
   CHECK(sum(1, 0).failures.at(0).error == "secagg_replay");  // the members remember
+}
+
+TEST_CASE("a sum that cannot be written down is not opened") {
+  World world;
+  InProcess network{{.threads = 2}};
+  for (Index i = 0; i < n; ++i) network.add(world.cohort.members->id(i), world.hospitals[i]);
+  Mortal mortal(network, {Confirm::name, 0, 1});  // it would be killed if it asked anybody
+  SecureAggregation secure{mortal, world.cohort.members, world.secure_options()};
+  std::filesystem::remove_all(world.folder.file("sums"));
+  const auto sum =
+      secure.sum<Train<double>>(WeightedMean{}, world.cohort.members->ids(),
+                                std::make_shared<const TrainBroadcast<double>>(
+                                    TrainBroadcast<double>{{9, 1, 0}, 0, Parameters<double>(layout), {}}),
+                                Deadline::max());
+  CHECK(sum.contributors.empty());
+  REQUIRE(sum.failures.size() == n);
+  CHECK(sum.failures[0].error == "file");
 }
 
 TEST_CASE("a process that is killed, with all that it has in memory") {
