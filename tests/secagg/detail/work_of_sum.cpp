@@ -69,6 +69,19 @@ TEST_CASE("the same work, begun anew, is not done anew") {
   CHECK(scene.trained() == 1);
 }
 
+TEST_CASE(
+    "with the vector that is given again goes the state that came of it, where a node had put it back") {
+  Scene scene;
+  const auto before = scene.client.state();
+  scene.begin();
+  const RingVector first = scene.vector();
+  scene.client.restore(before);
+  scene.begin();
+  CHECK(scene.vector() == first);
+  CHECK(scene.trained() == 1);
+  CHECK(scene.made == 1);
+}
+
 TEST_CASE("other work is done, and before it the client's state is as if the first had not been") {
   const std::function<void(Scene&)> others[] = {
       [](Scene& scene) { scene.begin(1, 1); },     // another attempt

@@ -42,12 +42,18 @@ class WorkOfSum {
   /// The vector, made now unless it is there. \throws what `make` throws; the client's state is then what it was
   template <class Make>
   [[nodiscard]] RingVector vector(const TaskHandlers& client, bool keep, const Make& make) {
-    if (vector_) return *vector_;
+    if (vector_) {
+      client.restore(state_after_);  // whoever thought that nothing came of it may have put it back
+      return *vector_;
+    }
     std::vector<std::byte> before = client.state();
     try {
       RingVector made = make();
       state_before_ = std::move(before);
-      if (keep) vector_ = made;
+      if (keep) {
+        state_after_ = client.state();
+        vector_ = made;
+      }
       return made;
     } catch (...) {
       client.restore(before);
@@ -72,6 +78,7 @@ class WorkOfSum {
   std::shared_ptr<const EncodedMessage> message_{};
   std::optional<RingVector> vector_{};
   std::optional<std::vector<std::byte>> state_before_{};
+  std::vector<std::byte> state_after_{};  // where there is a vector
 };
 
 }  // namespace healthai::secagg::detail
