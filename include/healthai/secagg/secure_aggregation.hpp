@@ -22,6 +22,7 @@
 #include "healthai/core/partial_aggregate.hpp"
 #include "healthai/core/training.hpp"
 #include "healthai/crypto/random_bytes.hpp"
+#include "healthai/secagg/coordinator/kept_sums.hpp"
 #include "healthai/secagg/detail/secure_round.hpp"
 #include "healthai/secagg/ranges.hpp"
 #include "healthai/secagg/tasks.hpp"
@@ -42,6 +43,10 @@ struct SecureAggregationOptions {
   secagg::SumRanges ranges{};
   /// The longest that clients are waited for in a step without work.
   std::chrono::milliseconds step_deadline{30000};
+  /// A folder of this coordinator's own for the sums of rounds that are not in a checkpoint yet: started again, with the federation's own
+  /// checkpoint (`FederationOptions::resume`), it opens the same sum that it was about to open, and never another of that round.
+  /// Empty: the latest sum of each task is kept in memory.
+  std::string checkpoint_folder{};
 };
 
 /// A transport that can sum and cannot show: secure aggregation over any transport whose clients offer `secagg::secure_handlers`. The
@@ -55,6 +60,10 @@ struct SecureAggregationOptions {
 /// and other numbers travel only where `ranges` has one for them. A client that cannot be part of a round (too
 /// late, or it refuses) is a Failure like any other; where fewer than the threshold are left, all are, and no sum is opened.
 ///
+/// Each round of a run has one sum of each task, whatever its attempt: it is kept from before anybody is asked to open it until a
+/// Federation says that the round is over (see `settled`), and asked for again it is the same, bit for bit. So a round that is
+/// stopped, or whose coordinator is killed, once all vectors are there is neither trained nor summed a second time.
+///
 /// Satisfies SummingTransport for every additive task that SumRanges can plan. Thread safety: as Transport says.
 /// \tparam TransportType  a Transport for the steps; it must outlive this object
 template <class TransportType>
@@ -62,13 +71,15 @@ class SecureAggregation {
  public:
   /// \param members  the pinned roster: the sums are over all of these, whoever is there
   /// \throws Error (`invalid_argument`) for options that cannot be met with a roster of this size, and for a clip, levels or a name that
-  /// FixedPoint or SegmentPlan refuse; (`overflow`) for ranges in which a sum over the roster could wrap
+  /// FixedPoint or SegmentPlan refuse; (`overflow`) for ranges in which a sum over the roster could wrap; (`file`) for a folder that
+  /// cannot be used, or that another process uses
   SecureAggregation(TransportType& transport, std::shared_ptr<const secagg::Members> members,
                     SecureAggregationOptions options)
       : transport_(&transport),
         members_(std::move(members)),
         options_(std::move(options)),
-        parameters_(secagg::SecAggParameters::of(members_->size(), options_.protocol)) {
+        parameters_(secagg::SecAggParameters::of(members_->size(), options_.protocol)),
+        kept_(options_.checkpoint_folder) {
     // Whether a sum could wrap does not depend on the model: of one number it can as well.
     SumRules rules;
     rules.extra_vectors = std::vector<WantedVector>{{"extra", true}};
@@ -108,22 +119,46 @@ class SecureAggregation {
     secagg::detail::SecureRound<T, TransportType> round(*transport_, members_, ids, options_.step_deadline,
                                                         rules);
     try {
-      secagg::Terms terms;
-      terms.id = round_id(*broadcast);
-      terms.members = members_->ids();
-      terms.parameters = parameters_;
-      terms.graph_seed = random_bytes<32>();
-      terms.plan = ranges_of<T>(*broadcast).template plan<T>(*broadcast, rules, members_->size());
-      std::optional<std::chrono::milliseconds> patience;
-      if (deadline != Deadline::max()) {
-        patience = (std::max)(std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now()),
-                              std::chrono::milliseconds{1});
+      const RoundId id = round_id(*broadcast);
+      std::optional<secagg::KeptSum> sum;
+      if (id.run != 0) sum = kept_.find(T::name, id);
+      std::shared_ptr<const secagg::Session> session;
+      if (sum) {
+        session = session_of(round, *sum, std::move(broadcast));
+      } else {
+        secagg::Terms terms;
+        terms.id = id;
+        terms.members = members_->ids();
+        terms.parameters = parameters_;
+        terms.graph_seed = random_bytes<32>();  // also tells this sum from one that was begun and not masked
+        terms.plan = ranges_of<T>(*broadcast).template plan<T>(*broadcast, rules, members_->size());
+        std::optional<std::chrono::milliseconds> patience;
+        if (deadline != Deadline::max()) {
+          patience =
+              (std::max)(std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now()),
+                         std::chrono::milliseconds{1});
+        }
+        session = round.session_of(terms, broadcast);
+        std::optional<secagg::MaskedSum> masked = round.mask(session, std::move(broadcast), patience);
+        if (!masked) return part;
+        sum = secagg::KeptSum{std::string(T::name), std::move(terms), std::move(*masked), round.failures(),
+                              false};
+        if (id.run != 0) kept_.keep(*sum);  // before anybody is asked to open it
       }
-      const std::optional<secagg::RingVector> opened = round.run(terms, std::move(broadcast), patience);
-      if (!opened) return part;
+      const bool opens_now = !sum->opened;
+      if (opens_now) {
+        secagg::MaskedSum opened{sum->masked.request, {}, sum->masked.survivors, {}};
+        std::optional<secagg::RingVector> vector = round.open(session, std::move(sum->masked));
+        if (!vector) return part;
+        opened.sum = std::move(*vector);
+        sum->masked = std::move(opened);
+        sum->opened = true;
+      }
+      round.set_survivors(sum->masked.survivors);
       part.contributors = round.contributors();
-      const Summand<double> total =
-          opened->visit([&](auto words) { return terms.plan.decode(words, part.contributors.size()); });
+      const Summand<double> total = std::as_const(sum->masked.sum).visit([&](auto words) {
+        return sum->terms.plan.decode(words, part.contributors.size());
+      });
       part.weight = total.weight;
       part.scalars = total.scalars;
       for (std::size_t i = 0; i < total.vectors.size(); ++i) {
@@ -132,6 +167,8 @@ class SecureAggregation {
             total.vectors[i].values.span(),
             total.vectors[i].weighted ? total.weight : static_cast<double>(part.contributors.size()));
       }
+      // From here on clients may forget what they have answered.
+      if (opens_now && id.run != 0) kept_.keep(std::move(*sum));
     } catch (const Error& reason) {
       part = {};
       round.fail_all(reason);
@@ -139,6 +176,9 @@ class SecureAggregation {
     part.failures = round.failures();
     return part;
   }
+
+  /// What a Federation says when a checkpoint is written: no round of this run up to this one will be asked for again.
+  void settled(std::uint64_t run, std::uint64_t round) noexcept { kept_.forget(run, round); }
 
  private:
   /// The ranges, with those of the two counts without which a strategy whose clients remember something (SCAFFOLD, FedDyn) does not work.
@@ -157,10 +197,35 @@ class SecureAggregation {
     return ranges;
   }
   template <class Broadcast>
+  static constexpr bool has_round = requires(Broadcast& broadcast) {
+    { broadcast.id } -> std::convertible_to<RoundId>;
+  };
+  /// Of a sum that was masked before. A round that was called off after that is asked for with a higher attempt, and it is the same
+  /// sum. \throws Error (`secagg_replay`) if the same round is asked for with other work
+  template <class Round, class Broadcast>
+  [[nodiscard]] static std::shared_ptr<const secagg::Session> session_of(
+      Round& round, const secagg::KeptSum& sum, std::shared_ptr<const Broadcast> broadcast) {
+    if constexpr (has_round<const Broadcast>) {
+      if (broadcast->id.attempt != sum.terms.id.attempt) {
+        auto as_then = std::make_shared<Broadcast>(*broadcast);
+        as_then->id.attempt = sum.terms.id.attempt;
+        broadcast = std::move(as_then);
+      }
+    }
+    auto session = round.session_of(sum.terms, std::move(broadcast));
+    if (session->request() != sum.masked.request) {
+      throw Error(error::secagg_replay,
+                  "secure aggregation: a sum of round " + std::to_string(sum.terms.id.round) +
+                      " was masked before, of other work than is asked for now; a round has one sum only, "
+                      "as the difference of two would be that of updates");
+    }
+    round.resume(sum);
+    return session;
+  }
+
+  template <class Broadcast>
   [[nodiscard]] RoundId round_id(const Broadcast& broadcast) {
-    if constexpr (requires {
-                    { broadcast.id } -> std::convertible_to<RoundId>;
-                  }) {
+    if constexpr (has_round<const Broadcast>) {
       return broadcast.id;
     } else {
       return {0, ++unnamed_, 0};
@@ -171,6 +236,7 @@ class SecureAggregation {
   std::shared_ptr<const secagg::Members> members_;
   SecureAggregationOptions options_;
   secagg::SecAggParameters parameters_;
+  secagg::KeptSums kept_;
   std::uint64_t unnamed_ = 0;  // requests of tasks without rounds
 };
 

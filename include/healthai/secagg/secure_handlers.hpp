@@ -2,10 +2,12 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <stop_token>
 #include <string>
 #include <type_traits>
+#include <string_view>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -16,9 +18,11 @@
 #include "healthai/core/number_text.hpp"
 #include "healthai/core/training.hpp"
 #include "healthai/crypto/random_bytes.hpp"
+#include "healthai/crypto/sha256.hpp"
 #include "healthai/crypto/signing_key.hpp"
 #include "healthai/secagg/client/unmasking.hpp"
 #include "healthai/secagg/detail/additive_reply.hpp"
+#include "healthai/secagg/detail/work_of_sum.hpp"
 #include "healthai/secagg/joined_requests.hpp"
 #include "healthai/secagg/tasks.hpp"
 #include "healthai/serialization/encoded_message.hpp"
@@ -39,11 +43,22 @@ struct SecureMember {
   bool nearest_rounding = false;
   /// Is told what of this client's work was outside its range and therefore clipped, if anything was: for its log, as nobody else sees it.
   std::function<void(std::span<const ClippedSegment>)> on_clipped{};
+  /// Keep what was handed in until it is confirmed, so that the same bytes can be given again when the reply is lost, and that a second
+  /// attempt at the same work needs no second training. It takes two vectors of memory; where no reply can be lost, as in one
+  /// process, it may be left out.
+  bool keep_vector = true;
 };
 
 namespace detail {
 
-/// A client's end of secure sums: of one at a time, the one that was asked for last.
+/// A step that was answered: asked the same again, as when the reply was lost, a member gives the same bytes.
+template <class Reply>
+struct AnsweredStep {
+  Digest message{};  ///< of what was asked
+  Reply reply{};
+};
+
+/// A client's end of secure sums: of one at a time, the one that was asked for last. What it refuses changes nothing.
 class SecureClient {
  public:
   SecureClient(TaskHandlers work, SecureMember member)
@@ -54,7 +69,6 @@ class SecureClient {
 
   template <AdditiveTask T>
   [[nodiscard]] AdvertisedKeys advertise(const typename Advertise<T>::Broadcast& request) {
-    state_ = std::monostate();  // whatever comes of it, the keys of the request before are gone
     require_acceptable(request.terms, *member_.members, member_.rules, member_.id);
     if (!(request.id == request.terms.id))
       refuse(error::secagg_terms, "the terms are those of another round");
@@ -62,9 +76,15 @@ class SecureClient {
     std::vector<std::span<const std::byte>> pieces{message->head};
     pieces.insert(pieces.end(), message->arrays.begin(), message->arrays.end());
     const Digest digest = request_digest(T::name, request.terms, pieces);
-    if (joined_.contains(digest))
-      refuse(error::secagg_replay,
-             "it has released shares of this very request before, and makes no second sum of it");
+    if (joined_.contains(T::name, request.id, digest)) {
+      refuse(error::secagg_replay, "it has released shares for round " + std::to_string(request.id.round) +
+                                       " before, or for a later one, and makes no second sum of it");
+    }
+    if (advertised_ && digest == request_) return *advertised_;
+    Advertising state(std::make_shared<const Session>(member_.members, request.terms, digest),
+                      *member_.members->find(member_.id), member_.key);
+    forget();
+    work_of_sum_.begin(T::name, request.id, message, request.terms.plan, work_);
     make_vector_ = [this, work = request.work, plan = request.terms.plan](std::stop_token stop) {
       typename T::Reply reply = work_.template handle<T>({work, member_.id}, std::move(stop));
       if constexpr (std::is_same_v<T, Train<typename T::Scalar>>) check(reply, *work);
@@ -80,36 +100,54 @@ class SecureClient {
       if (!clipped.empty() && member_.on_clipped) member_.on_clipped(clipped);
       return vector;
     };
-    Advertising state(std::make_shared<const Session>(member_.members, request.terms, digest),
-                      *member_.members->find(member_.id), member_.key);
-    const AdvertisedKeys keys = state.message();
     request_ = digest;
+    task_ = T::name;
+    id_ = request.id;
+    advertised_ = state.message();
     state_.emplace<Advertising>(std::move(state));
-    return keys;
+    return *advertised_;
   }
   [[nodiscard]] ShareSecrets::Reply share(const ShareSecrets::Broadcast& request) {
-    SharingSecrets state(take<Advertising>(request.request), request.message);
-    ShareSecrets::Reply reply{state.message()};
-    state_.emplace<SharingSecrets>(std::move(state));
-    return reply;
+    return answer(shared_, request, error::secagg_replay, [&] {
+      SharingSecrets state(take<Advertising>(), request.message);
+      ShareSecrets::Reply reply{state.message()};
+      state_.emplace<SharingSecrets>(std::move(state));
+      return reply;
+    });
   }
   [[nodiscard]] RingVector hand_in(const HandIn::Broadcast& request, std::stop_token stop) {
-    Masking state(take<SharingSecrets>(request.request), request.message);
-    RingVector vector = make_vector_(std::move(stop));
-    vector.visit([&state](auto words) { state.mask(words); });
-    state_.emplace<Masking>(std::move(state));
-    return vector;
+    const auto mask = [&] {
+      Masking state(take<SharingSecrets>(), request.message);
+      RingVector vector =
+          work_of_sum_.vector(work_, member_.keep_vector, [&] { return make_vector_(std::move(stop)); });
+      vector.visit([&state](auto words) { state.mask(words); });
+      state_.emplace<Masking>(std::move(state));
+      return vector;
+    };
+    if (member_.keep_vector) return answer(handed_in_, request, error::secagg_replay, mask);
+    require_current(request.request);
+    return mask();
   }
   [[nodiscard]] Confirm::Reply confirm(const Confirm::Broadcast& request) {
-    Confirming state(take<Masking>(request.request), request.message);
-    const Confirm::Reply reply{state.message()};
-    state_.emplace<Confirming>(std::move(state));
-    return reply;
+    return answer(confirmed_, request, error::secagg_survivors, [&] {
+      Confirming state(take<Masking>(), request.message);
+      const Confirm::Reply reply{state.message()};
+      state_.emplace<Confirming>(std::move(state));
+      handed_in_.reset();  // it has arrived: the coordinator has told so
+      work_of_sum_.counts();
+      return reply;
+    });
   }
+  /// The answer belongs to the list that was confirmed, whoever's signatures come with the question.
   [[nodiscard]] ReleasedShares release(const Release::Broadcast& request) {
-    const Unmasking state(take<Confirming>(request.request), request.message);
-    joined_.add(request_);
-    return state.message();
+    require_current(request.request);
+    if (!released_) {
+      const Unmasking state(take<Confirming>(), request.message);
+      joined_.add(task_, id_, request_);
+      released_ = state.message();
+      work_of_sum_.end();
+    }
+    return *released_;
   }
 
  private:
@@ -135,30 +173,67 @@ class SecureClient {
     }
     numbers = std::move(kept);
   }
-  /// The state that this step follows on. Whatever comes of the step, it is gone: each message is answered once.
+  void require_current(const Digest& request) const {
+    if (request != request_)
+      refuse(error::secagg_replay, "it is no step of the request that it takes part in");
+  }
+  /// The state that this step follows on. Whatever comes of the step, it is gone.
   template <class State>
-  [[nodiscard]] State take(const Digest& request) {
+  [[nodiscard]] State take() {
     auto* const state = std::get_if<State>(&state_);
-    if (state == nullptr || request != request_)
+    if (state == nullptr)
       refuse(error::secagg_replay, "it is not the next step of the request that it takes part in");
     State taken = std::move(*state);
     state_ = std::monostate();
     return taken;
+  }
+  /// \param otherwise  the error of asking a second time, and something else
+  template <class Reply, class Broadcast, class Make>
+  [[nodiscard]] Reply answer(std::optional<AnsweredStep<Reply>>& answered, const Broadcast& request,
+                             ErrorId otherwise, const Make& make) {
+    require_current(request.request);
+    const Digest asked = sha256(to_bytes(request.message));
+    if (!answered) {
+      Reply reply = make();
+      answered = AnsweredStep<Reply>{asked, std::move(reply)};
+    } else if (answered->message != asked) {
+      refuse(otherwise,
+             "it has answered this step of this request before, and what it was asked then was not the same");
+    }
+    return answered->reply;
+  }
+  /// The keys and answers of the sum before are gone.
+  void forget() {
+    state_ = std::monostate();
+    advertised_.reset();
+    shared_.reset();
+    handed_in_.reset();
+    confirmed_.reset();
+    released_.reset();
   }
 
   TaskHandlers work_;
   SecureMember member_;
   JoinedRequests joined_;
   Digest request_{};
+  std::string task_{};
+  RoundId id_{};
   std::function<RingVector(std::stop_token)> make_vector_{};
+  WorkOfSum work_of_sum_{};
   std::variant<std::monostate, Advertising, SharingSecrets, Masking, Confirming> state_{};
+  std::optional<AdvertisedKeys> advertised_{};
+  std::optional<AnsweredStep<ShareSecrets::Reply>> shared_{};
+  std::optional<AnsweredStep<RingVector>> handed_in_{};
+  std::optional<AnsweredStep<Confirm::Reply>> confirmed_{};
+  std::optional<ReleasedShares> released_{};
 };
 
 }  // namespace detail
 
 /// A client's end of secure aggregation: what its handlers answer leaves only as a masked part of a sum. A plain request for that work is
-/// not among what is offered, so nobody can ask for it. A client that is restarted has lost its keys, and counts as dropped
-/// out of the sum that it was in.
+/// not among what is offered, so nobody can ask for it. A step that is asked for again, as when a reply was lost, gets the same bytes. A
+/// client that is restarted has lost its keys, and counts as dropped out of the sum that it was in. See docs/secure-aggregation.md,
+/// "Restarts".
 ///
 ///     TaskHandlers secure = secure_handlers<Train<double>, Evaluate<double>>(TaskHandlers::of(client), {id, key, members});
 ///

@@ -164,7 +164,11 @@ class Federation {
     if (trained && evaluate(report, stop)) {
       current_.completed_rounds = report.round;
       current_.attempt = 0;
-      if (!options_.checkpoint.empty() && report.round % options_.checkpoint_every == 0) write_checkpoint();
+      if (options_.checkpoint.empty()) {
+        settle();
+      } else if (report.round % options_.checkpoint_every == 0) {
+        write_checkpoint();
+      }
     } else {
       undo(report, previous);
       report.error = "stopped by the caller";
@@ -467,6 +471,12 @@ class Federation {
     if constexpr (requires { transport_->client_states(); })
       current_.client_states = transport_->client_states();
     current_.write(options_.checkpoint);
+    settle();
+  }
+  /// Nobody will resume before this round, so a transport need not keep what it would need for that.
+  void settle() {
+    if constexpr (requires { transport_->settled(current_.run, current_.completed_rounds); })
+      transport_->settled(current_.run, current_.completed_rounds);
   }
 
   StrategyType strategy_;

@@ -111,6 +111,8 @@ struct SumRules {
 ///   clients' duty here.
 /// - Optional: `sum<T>(aggregator, ids, broadcast, deadline, rules)`, which is then called in its place (see SumRules). Without it
 ///   a round cannot be stopped before its deadline, and clients have no time of grace after it.
+/// - Optional: `settled(run, round)`, which a Federation calls when no resumption of this run can ask for a round up to this one again:
+///   when it has written a checkpoint, or after every round if it writes none.
 template <class C, class T>
 concept SummingTransport = AdditiveTask<T> &&
     requires(C& transport, const detail::AnyAdditiveAggregator& aggregator, std::span<const ClientId> ids,

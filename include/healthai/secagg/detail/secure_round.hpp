@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <concepts>
 #include <cstddef>
@@ -9,6 +10,7 @@
 #include <optional>
 #include <span>
 #include <stop_token>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -17,6 +19,7 @@
 #include "healthai/core/failure.hpp"
 #include "healthai/secagg/coordinator/collecting_releases.hpp"
 #include "healthai/secagg/coordinator/collecting_vectors.hpp"
+#include "healthai/secagg/coordinator/kept_sums.hpp"
 #include "healthai/secagg/tasks.hpp"
 #include "healthai/serialization/encoded_message.hpp"
 #include "healthai/server/detail/gather.hpp"
@@ -58,7 +61,7 @@ class SendsEach {
   Make make_;
 };
 
-/// One secure sum over a transport: its five steps, one after the other.
+/// One secure sum over a transport: its five steps, one after the other, in two parts. What lies between them is kept.
 template <AdditiveTask T, class TransportType>
 class SecureRound {
  public:
@@ -76,15 +79,24 @@ class SecureRound {
     }
   }
 
+  /// What all parties know of a sum of this work.
+  [[nodiscard]] std::shared_ptr<const Session> session_of(
+      const Terms& terms, std::shared_ptr<const typename T::Broadcast> work) const {
+    const auto message = encode(std::move(work));
+    std::vector<std::span<const std::byte>> pieces{message->head};
+    pieces.insert(pieces.end(), message->arrays.begin(), message->arrays.end());
+    return std::make_shared<const Session>(members_, terms, request_digest(T::name, terms, pieces));
+  }
+
+  /// Steps 1 to 3.
   /// \param patience  for the work itself
-  /// \return the opened sum; nothing once `rules.stop` has been requested
-  /// \throws Error where no sum could be opened
-  [[nodiscard]] std::optional<RingVector> run(const Terms& terms,
+  /// \return what has to be kept before step 4 begins; nothing once `rules.stop` has been requested
+  /// \throws Error where too few take part
+  [[nodiscard]] std::optional<MaskedSum> mask(const std::shared_ptr<const Session>& session,
                                               std::shared_ptr<const typename T::Broadcast> work,
                                               const std::optional<std::chrono::milliseconds>& patience) {
-    const auto session = std::make_shared<const Session>(members_, terms, digest_of(terms, work));
+    const Terms& terms = session->terms();
     const Digest request = session->request();
-
     auto first = std::make_shared<typename Advertise<T>::Broadcast>();
     first->terms = terms;
     first->id = terms.id;
@@ -109,31 +121,47 @@ class SecureRound {
     if (!step<HandIn>(each, here(), nullptr, patience, true,
                       [&vectors](Index from, const RingVector& reply) { return vectors.add(from, reply); }))
       return std::nullopt;
+    return std::move(vectors).finish();
+  }
 
-    CollectingConfirmations confirmations(session, std::move(vectors).finish());
-    survivors_ = confirmations.message();
-    if (!step<Confirm>(here(), say<Confirm>(terms.id, request, confirmations.message()), step_deadline_,
-                       false, [&confirmations](Index from, const Confirm::Reply& reply) {
+  /// Steps 4 and 5, also after a restart: asks the survivors of this sum, and nobody else.
+  /// \return the opened sum; nothing once `rules.stop` has been requested
+  /// \throws Error where no sum could be opened
+  [[nodiscard]] std::optional<RingVector> open(const std::shared_ptr<const Session>& session,
+                                               MaskedSum masked) {
+    const RoundId& id = session->terms().id;
+    const Digest request = session->request();
+    CollectingConfirmations confirmations(session, std::move(masked));
+    if (!step<Confirm>(ids_of(confirmations.message()), say<Confirm>(id, request, confirmations.message()),
+                       step_deadline_, false, [&confirmations](Index from, const Confirm::Reply& reply) {
                          return confirmations.add(from, reply.signature);
                        }))
       return std::nullopt;
 
     CollectingReleases releases(std::move(confirmations));
-    std::vector<ClientId> who;
-    for (const Confirmation& one : releases.message()) who.push_back(members_->id(one.member));
+    std::vector<Index> who;
+    for (const Confirmation& one : releases.message()) who.push_back(one.member);
     if (!step<Release>(
-            who, say<Release>(terms.id, request, releases.message()), step_deadline_, false,
+            ids_of(who), say<Release>(id, request, releases.message()), step_deadline_, false,
             [&releases](Index from, ReleasedShares reply) { return releases.add(from, std::move(reply)); }))
       return std::nullopt;
     return std::move(releases).open();
   }
 
-  /// Whose vectors are in the sum.
-  [[nodiscard]] std::vector<ClientId> contributors() const {
-    std::vector<ClientId> ids;
-    for (const Index member : survivors_) ids.push_back(members_->id(member));
-    return ids;
+  /// The sum was masked before a restart: these were asked then, and are not in it.
+  void resume(const KeptSum& kept) {
+    for (const Failure& failure : kept.failures) fail(failure);
+    for (const ClientId& id : asked_) {
+      const auto member = members_->find(id);
+      if (!member || !std::binary_search(kept.masked.survivors.begin(), kept.masked.survivors.end(), *member))
+        fail({id, std::string(error::secagg_survivors.name()),
+              "client " + id.str() + " is not in the sum, which was masked before the restart"});
+    }
   }
+  void set_survivors(std::vector<Index> survivors) { survivors_ = std::move(survivors); }
+
+  /// Whose vectors are in the sum.
+  [[nodiscard]] std::vector<ClientId> contributors() const { return ids_of(survivors_); }
   /// Everybody else who was asked, in the order of ids.
   [[nodiscard]] std::vector<Failure> failures() const {
     std::vector<Failure> all;
@@ -156,12 +184,10 @@ class SecureRound {
     }
     return ids;
   }
-  [[nodiscard]] static Digest digest_of(const Terms& terms,
-                                        std::shared_ptr<const typename T::Broadcast> work) {
-    const auto message = encode(std::move(work));
-    std::vector<std::span<const std::byte>> pieces{message->head};
-    pieces.insert(pieces.end(), message->arrays.begin(), message->arrays.end());
-    return request_digest(T::name, terms, pieces);
+  [[nodiscard]] std::vector<ClientId> ids_of(const std::vector<Index>& members) const {
+    std::vector<ClientId> ids;
+    for (const Index member : members) ids.push_back(members_->id(member));
+    return ids;
   }
   template <class S, class Message>
   [[nodiscard]] static std::shared_ptr<const typename S::Broadcast> say(const RoundId& id,
