@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <functional>
 #include <memory>
 #include <span>
@@ -30,6 +31,7 @@ struct SecureMember {
   /// A file of this client's own, in which it writes down the secure sums that it has released shares for; it never takes part in one of
   /// them again, also after a restart. Empty: in memory only.
   std::string joined_file{};
+  std::size_t threads = 1;  ///< that make masks; 0: one for each processor
 };
 
 namespace detail {
@@ -82,7 +84,7 @@ class SecureClient {
   [[nodiscard]] RingVector hand_in(const HandIn::Broadcast& request, std::stop_token stop) {
     Masking state(take<SharingSecrets>(request.request), request.message);
     RingVector vector = make_vector_(std::move(stop));
-    vector.visit([&state](auto words) { state.mask(words); });
+    vector.visit([&](auto words) { state.mask(words, member_.threads); });
     state_.emplace<Masking>(std::move(state));
     return vector;
   }
