@@ -255,7 +255,7 @@ void coordinator_by_hand(benchmark::State& state) {
         for (std::size_t k = 0; k < words.size(); ++k) sum[k] += static_cast<Ring>(words[k]);
       });
     }
-    for (std::size_t i = 0; i < sent.survivors.size(); ++i)
+    for (std::size_t i = 0; i < threshold; ++i)
       bare.verify(verify_keys[sent.survivors[i]].get(), text, sent.confirmations[i]);
     std::vector<std::uint64_t> coefficients, of_points;
     Bytes32 agreed{}, seed{};

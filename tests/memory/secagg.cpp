@@ -62,17 +62,22 @@ void secure_sum(const Cohort& cohort, std::size_t threads) {
 
 TEST_CASE("peak memory: a secure sum and one vector, whatever their length and however many mask") {
   if (sanitized) return;
-  secure_sum(Cohort(6, {.corrupt = 0, .dropout = 0}, 200'000, 32), 2);  // the code, and what OpenSSL keeps of its own
-  for (const std::size_t size : {std::size_t{1} << 20U, std::size_t{1} << 22U}) {
-    const Cohort cohort(6, {.corrupt = 0, .dropout = 0}, size, 32);
-    for (const std::size_t threads : {1U, 2U}) {
-      const double bytes = memory_test::peak([&] { secure_sum(cohort, threads); });
+  constexpr double mebibyte = 1024 * 1024;
+  for (const std::size_t threads : {1U, 2U}) {
+    const auto beyond_two_vectors = [&](std::size_t size) {
+      const Cohort cohort(6, {.corrupt = 0, .dropout = 0}, size, 32);
       const double vector = static_cast<double>(size) * 4;
+      const double bytes = memory_test::peak([&] { secure_sum(cohort, threads); });
       std::printf("6 members, %zu numbers of 32 bits, %zu threads: 2 vectors and %.0f KiB\n", size, threads,
                   (bytes - 2 * vector) / 1024);
       CHECK(bytes >= 1.9 * vector);  // something was measured
-      CHECK(bytes <= 2 * vector + 1024 * 1024);
-    }
+      return bytes - 2 * vector;
+    };
+    // Mostly the program's own code, which comes into memory as it runs. A third vector would be 1 MiB, and 16.
+    const double of_short = beyond_two_vectors(std::size_t{1} << 18U);
+    const double of_long = beyond_two_vectors(std::size_t{1} << 22U);
+    CHECK(of_long <= of_short + mebibyte);
+    CHECK(of_long <= 6 * mebibyte);
   }
 }
 
