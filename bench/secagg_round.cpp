@@ -113,7 +113,7 @@ void client_by_hand(benchmark::State& state) {
   std::map<Index, healthai::detail::Key> verify_keys;
   std::map<Index, std::vector<std::byte>> key_texts, inwards, outwards, mask_texts;
   for (const Index other : holders) {
-    const auto bytes = parties.signing[other].public_key().bytes();
+    const auto& bytes = parties.verify_keys[other];
     verify_keys.emplace(other, EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, nullptr, bytes.data(), 32));
     key_texts[other] = session.text_of_keys(other, parties.advertised[other]);
     inwards[other] = session.text_of_channel(other, sent.self);
@@ -222,7 +222,7 @@ void coordinator_by_hand(benchmark::State& state) {
   std::vector<std::vector<std::uint64_t>> points(n), values(n);
   std::map<std::pair<Index, Index>, std::vector<std::byte>> mask_texts;
   for (Index i = 0; i < n; ++i) {
-    const auto bytes = parties.signing[i].public_key().bytes();
+    const auto& bytes = parties.verify_keys[i];
     verify_keys.emplace_back(EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, nullptr, bytes.data(), 32));
     key_texts.push_back(session.text_of_keys(i, parties.advertised[i]));
     for (const Index holder : parties.holders(i)) {

@@ -5,6 +5,7 @@
 // has masked.
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -33,6 +34,7 @@ struct Secrets {
 /// Everybody's keys, of a roster of this size and a graph of this degree (0: full).
 struct Parties {
   std::vector<SigningKey> signing{};
+  std::vector<std::array<std::uint8_t, 32>> verify_keys{};  // their public halves
   std::vector<Secrets> secrets{};
   std::shared_ptr<const Members> members{};
   std::shared_ptr<const Session> session{};
@@ -46,7 +48,9 @@ struct Parties {
       signing.push_back(SigningKey::from_seed(secrets.back().signing));
       std::string number = std::to_string(i);
       number.insert(0, 5 - number.size(), '0');
-      list.push_back({ClientId("site" + number), {signing.back().public_key()}});
+      VerifyKey verify_key = signing.back().public_key();
+      verify_keys.push_back(verify_key.bytes());
+      list.push_back({ClientId("site" + number), {std::move(verify_key)}});
     }
     members = std::make_shared<const Members>(std::move(list));
     Terms terms;
