@@ -31,19 +31,20 @@ class ParallelMasks {
  private:
   static constexpr std::size_t least_bytes = std::size_t{1}
                                              << 20U;  ///< of masks, that are worth a thread's start
+  static constexpr std::size_t parts_each = 4;  ///< so that nobody waits long for a thread that came late
   static constexpr std::size_t cache_line = 64;
 
   template <class Ring>
   void apply(std::span<Ring> values, std::span<const SignedSeed> seeds) {
     const std::size_t worth = seeds.empty() ? 0 : values.size_bytes() / (least_bytes / seeds.size() + 1);
-    const std::size_t parts = (std::min)(streams_.size(), worth);
-    if (parts < 2) {
+    const std::size_t parts = (std::min)(parts_each * streams_.size(), worth);
+    if (parts < 2 || streams_.size() < 2) {
       streams_.front().add_masks(values, seeds);
       return;
     }
     constexpr std::size_t grain = cache_line / sizeof(Ring);
     const std::size_t each = (values.size() / parts + grain) / grain * grain;
-    detail::try_in_parallel(parts, parts, [&](std::size_t part, std::size_t worker) {
+    detail::try_in_parallel(streams_.size(), parts, [&](std::size_t part, std::size_t worker) {
       const std::size_t begin = (std::min)(part * each, values.size());
       const std::size_t size = (std::min)(each, values.size() - begin);
       streams_[worker].add_masks(values.subspan(begin, size), seeds, begin);
