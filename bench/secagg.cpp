@@ -1,4 +1,5 @@
-// What secure aggregation costs a hospital: the masks of its pairs with 8 others, on one thread, and one key agreement. The baselines
+// What secure aggregation costs a hospital: its numbers as words of a ring, the masks of its pairs with 8 others, on one thread, and one
+// key agreement. The baselines
 // are OpenSSL's bare EVP: AES-256 in counter mode over as many bytes, 16 KiB at a time, and the loop that adds them; and a derivation
 // between two keys that are there.
 
@@ -13,9 +14,13 @@
 #include <stdexcept>
 #include <vector>
 
+#include "healthai/core/parameters.hpp"
+#include "healthai/core/random.hpp"
+#include "healthai/core/summand.hpp"
 #include "healthai/crypto/key_agreement.hpp"
 #include "healthai/crypto/random_bytes.hpp"
 #include "healthai/secagg/mask.hpp"
+#include "healthai/secagg/segments.hpp"
 
 namespace {
 
@@ -77,6 +82,24 @@ void aes256ctr_add(benchmark::State& state) {
   state.SetItemsProcessed(state.iterations() * state.range(0) * static_cast<std::int64_t>(pairs));
 }
 
+/// Numbers as words of the ring, stochastically rounded, which comes before the masks.
+template <class Ring>
+void encode(benchmark::State& state) {
+  const auto size = static_cast<std::size_t>(state.range(0));
+  const SegmentPlan plan({{"update", Layout{{"w", {size}}}, true, 1, sizeof(Ring) == 4 ? 65536U : 1U << 31U}},
+                         {}, 100, 10);
+  Summand<float> summand{10, {{"update", true, Parameters<float>(Layout{{"w", {size}}})}}, {}};
+  Stream stream(1, Purpose::test);
+  for (float& value : summand.vectors[0].values.span()) value = static_cast<float>(uniform(stream) * 2 - 1);
+  std::vector<Ring> words(size + 1);
+  RandomBits random;
+  for (auto _ : state) {
+    benchmark::DoNotOptimize(plan.encode(summand, std::span<Ring>(words), random));
+    benchmark::ClobberMemory();
+  }
+  state.SetItemsProcessed(state.iterations() * state.range(0));
+}
+
 void agreement(benchmark::State& state) {
   const X25519Key mine = X25519Key::make(), other = X25519Key::make();
   for (auto _ : state) {
@@ -113,6 +136,8 @@ const bool registered = [] {
   measure("baseline/aes256ctr_add", aes256ctr_add<std::uint32_t>);
   measure("secagg/mask_64", mask<std::uint64_t>);
   measure("baseline/aes256ctr_add_64", aes256ctr_add<std::uint64_t>);
+  measure("secagg/encode", encode<std::uint32_t>);
+  measure("secagg/encode_64", encode<std::uint64_t>);
   benchmark::RegisterBenchmark("secagg/agreement", agreement)->Unit(benchmark::kMicrosecond)->UseRealTime();
   benchmark::RegisterBenchmark("baseline/x25519", x25519)->Unit(benchmark::kMicrosecond)->UseRealTime();
   return true;

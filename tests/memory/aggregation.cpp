@@ -1,14 +1,10 @@
 // The peak memory of every aggregation rule: the updates, the result, and at most a tenth more. Each measurement is a process of
-// its own, so that nothing freed earlier is used again unseen; what the kernel counts includes memory that no operator
-// new sees, such as Eigen's.
+// its own.
 #include <doctest/doctest.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
-#include <fstream>
 #include <string>
 #include <utility>
 #include <vector>
@@ -23,23 +19,15 @@
 #include "healthai/aggregation/reproducible_mean.hpp"
 #include "healthai/aggregation/trimmed_mean.hpp"
 #include "healthai/aggregation/weighted_mean.hpp"
+#include "memory/peak.hpp"
 #include "sanitized.hpp"
 
+namespace memory_aggregation_test {
+
 using namespace healthai;
+using memory_test::peak;
 
 namespace {
-
-/// Bytes of this process in memory: `VmRSS` now, `VmHWM` at most.
-double memory(const std::string& name) {
-  std::ifstream status("/proc/self/status");
-  for (std::string word; status >> word;) {
-    if (word != name + ":") continue;
-    double kibibytes = 0;
-    status >> kibibytes;
-    return kibibytes * 1024;
-  }
-  return 0;
-}
 
 Update<float> update(const Layout& layout, std::size_t client) {
   Update<float> result{Parameters<float>::uninitialised(layout), 1.0 + static_cast<double>(client % 3)};
@@ -51,28 +39,6 @@ Update<float> update(const Layout& layout, std::size_t client) {
     value = 1 + static_cast<float>(random >> 8U) * 0x1p-24F;
   }
   return result;
-}
-
-/// What `work` needs at most, in bytes.
-template <class Work>
-double peak(Work work) {
-  int ends[2] = {};
-  REQUIRE(pipe(ends) == 0);
-  const pid_t child = fork();
-  REQUIRE(child >= 0);
-  if (child == 0) {
-    const double before = memory("VmRSS");
-    work();
-    const double bytes = memory("VmHWM") - before;
-    _exit(write(ends[1], &bytes, sizeof bytes) == sizeof bytes ? 0 : 1);
-  }
-  double bytes = 0;
-  REQUIRE(read(ends[0], &bytes, sizeof bytes) == sizeof bytes);
-  int status = 0;
-  waitpid(child, &status, 0);
-  close(ends[0]);
-  close(ends[1]);
-  return bytes;
 }
 
 /// Beyond n updates and the result, as a share of these.
@@ -129,3 +95,5 @@ TEST_CASE("peak memory: a weighted mean of updates that are all there already ne
                               n, size);
   CHECK(share <= 0.02);
 }
+
+}  // namespace memory_aggregation_test

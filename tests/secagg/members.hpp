@@ -85,8 +85,9 @@ struct Run {
 /// Where a member's secrets come from, if a test wants to know them.
 using MakeSecrets = std::function<Advertising(std::shared_ptr<const Session>, Index, const SigningKey&)>;
 
-/// All steps in memory. \throws what the coordinator throws
-inline Run run(const Cohort& cohort, const Silence& silence, const MakeSecrets& make = {}) {
+/// All steps in memory. \param threads  that make masks \throws what the coordinator throws
+inline Run run(const Cohort& cohort, const Silence& silence, const MakeSecrets& make = {},
+               std::size_t threads = 1) {
   const auto session = cohort.session();
   const Index n = cohort.members->size();
   const unsigned bits = cohort.terms.plan.ring_bits();
@@ -118,7 +119,7 @@ inline Run run(const Cohort& cohort, const Silence& silence, const MakeSecrets& 
     RingVector vector = vector_of(i, bits, size);
     if (silence[i] > 3) result.expected += vector;
     Masking& own = *masking[i];
-    vector.visit([&own](auto words) { own.mask(words); });
+    vector.visit([&own, threads](auto words) { own.mask(words, threads); });
     result.masked[i] = vector;
     if (silence[i] > 3) REQUIRE_FALSE(collecting_vectors.add(i, vector));
   }
@@ -136,7 +137,7 @@ inline Run run(const Cohort& cohort, const Silence& silence, const MakeSecrets& 
     result.released[i] = unmasking.message();
     if (silence[i] > 5) REQUIRE_FALSE(releases.add(i, unmasking.message()));
   }
-  result.sum = std::move(releases).open();
+  result.sum = std::move(releases).open(threads);
   return result;
 }
 

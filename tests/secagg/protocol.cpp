@@ -59,6 +59,17 @@ TEST_CASE("fifty members, a third of whom fall silent") {
   CHECK(sum.sum == sum.expected);
 }
 
+TEST_CASE("masks that several threads make") {
+  const Cohort cohort(12, {.corrupt = 0, .dropout = 0},
+                      100'000);  // masks of some megabytes, which are worth it
+  Silence silence = nobody(12);
+  silence[2] = silence[9] = 3;
+  for (const std::size_t threads : {0U, 2U, 3U}) {
+    const Run sum = run(cohort, silence, {}, threads);
+    CHECK(sum.sum == sum.expected);
+  }
+}
+
 TEST_CASE("a sparse graph of three hundred: the same exact sum, with fewer masks") {
   const Cohort cohort(300, {.adversary = Adversary::semi_honest, .corrupt = 0.05, .dropout = 0.05}, 50);
   REQUIRE(cohort.terms.parameters.degree < 60);

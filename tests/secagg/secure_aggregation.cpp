@@ -66,13 +66,14 @@ struct Hospitals {
       secure.add(id,
                  secure_handlers<Train<double>, Evaluate<double>>(
                      TaskHandlers::of(walker),
-                     {id, cohort.keys[i], cohort.members, {.options = {.corrupt = 0, .dropout = 0}}, {}}));
+                     {id, cohort.keys[i], cohort.members, {.options = {.corrupt = 0, .dropout = 0}}, {}, 2}));
     }
   }
   [[nodiscard]] SecureAggregationOptions options() const {
     SecureAggregationOptions options;
     options.protocol = {.corrupt = 0, .dropout = 0};
     options.ranges.most_examples = 1000;
+    options.threads = 2;
     options.ranges.training_numbers = {{"metric/loss/n", 1e4, std::uint64_t{1} << 40U},
                                        ScalarSegment::count("metric/loss/d", 10'000)};
     options.ranges.evaluation_numbers = options.ranges.training_numbers;

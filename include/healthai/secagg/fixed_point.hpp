@@ -68,16 +68,17 @@ class FixedPoint {
   }
   /// The nearest level; halves go up. The error of one number is at most clip / levels.
   [[nodiscard]] std::uint64_t nearest(double value) const {
-    return (std::min)(static_cast<std::uint64_t>(std::floor(scaled(value) + 0.5)), levels_);
+    return (std::min)(static_cast<std::uint64_t>(whole_below(scaled(value) + 0.5)), levels_);
   }
   /// The level below or above, at random, so that its expectation is q(x): no bias adds up over clients and rounds.
   /// `generator()` gives 64 random bits. One is drawn for every number, also for those that need none.
   template <class Generator>
   [[nodiscard]] std::uint64_t stochastic(double value, Generator& generator) const {
     const double exact = scaled(value);
-    const double below = std::floor(exact);
-    const double random = static_cast<double>(static_cast<std::uint64_t>(generator()) >> 11U) * 0x1p-53;
-    return static_cast<std::uint64_t>(below) + (random < exact - below ? 1U : 0U);
+    const std::int64_t below = whole_below(exact);
+    const auto bits = static_cast<std::int64_t>(static_cast<std::uint64_t>(generator()) >> 11U);
+    const double random = static_cast<double>(bits) * 0x1p-53;
+    return static_cast<std::uint64_t>(below) + (random < exact - static_cast<double>(below) ? 1U : 0U);
   }
   /// Every number stochastically rounded into `out`, which is as long. \return how many were clipped
   /// \throws Error (`layout_mismatch`) for another length, (`not_finite`)
@@ -118,6 +119,12 @@ class FixedPoint {
   }
 
  private:
+  /// Of a number in [0, 2^53]. One instruction; std::floor is a call where the processor is not known to have SSE 4.1, and conversions
+  /// from and to unsigned numbers are several.
+  [[nodiscard]] static std::int64_t whole_below(double value) noexcept {
+    return static_cast<std::int64_t>(value);
+  }
+
   double clip_;
   std::uint64_t levels_;
   double scale_ = 0;

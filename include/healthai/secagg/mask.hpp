@@ -19,6 +19,7 @@
 #include "healthai/crypto/detail/openssl.hpp"
 #include "healthai/crypto/secret.hpp"
 #include "healthai/crypto/secret_bytes.hpp"
+#include "healthai/secagg/detail/ring_words.hpp"
 
 namespace healthai::secagg {
 
@@ -126,33 +127,19 @@ class MaskStream {
                               static_cast<int>(bytes)) == 1);
   }
 
+  /// The words at the beginning of the stream, added or subtracted.
   template <MaskSign sign, class Ring>
   void combine(std::span<Ring> values) noexcept {
-    std::size_t i = 0;
-#if defined(__GNUC__)
-    // With what GCC 12 makes of the loop below at -O2, all of this takes a third longer.
-    typedef Ring Vector __attribute__((vector_size(16)));
     if constexpr (std::endian::native == std::endian::little) {
-      constexpr std::size_t lanes = sizeof(Vector) / sizeof(Ring);
-      for (; i + lanes <= values.size(); i += lanes)
-        combine<sign, Vector>(values.data() + i, i * sizeof(Ring));
-    }
-#endif
-    for (; i < values.size(); ++i) combine<sign, Ring>(values.data() + i, i * sizeof(Ring));
-  }
-  /// One word, or a vector of them, with what is `at` so many bytes in the stream.
-  template <MaskSign sign, class Word>
-  void combine(void* value, std::size_t at) noexcept {
-    Word sum, word;
-    std::memcpy(&sum, value, sizeof sum);
-    std::memcpy(&word, stream() + at, sizeof word);
-    if constexpr (std::endian::native == std::endian::big) word = reversed(word);
-    if constexpr (sign == MaskSign::plus) {
-      sum += word;
+      detail::combine_words<sign == MaskSign::minus>(values.data(), stream(), values.size());
     } else {
-      sum -= word;
+      for (std::size_t i = 0; i < values.size(); ++i) {
+        Ring word;
+        std::memcpy(&word, stream() + i * sizeof(Ring), sizeof word);
+        word = reversed(word);
+        values[i] = static_cast<Ring>(sign == MaskSign::plus ? values[i] + word : values[i] - word);
+      }
     }
-    std::memcpy(value, &sum, sizeof sum);
   }
   template <class Ring>
   [[nodiscard]] static constexpr Ring reversed(Ring word) noexcept {

@@ -10,6 +10,7 @@
 
 #include "healthai/core/error.hpp"
 #include "healthai/core/serialize_numbers.hpp"
+#include "healthai/secagg/detail/ring_words.hpp"
 
 namespace healthai::secagg {
 
@@ -54,7 +55,7 @@ class RingVector {
     std::visit(
         [&other](auto& words) {
           const auto& more = std::get<std::remove_reference_t<decltype(words)>>(other.words_);
-          for (std::size_t i = 0; i < words.size(); ++i) words[i] += more[i];
+          detail::combine_words<false>(words.data(), more.data(), words.size());
         },
         words_);
     return *this;

@@ -58,6 +58,22 @@ void require_points(std::span<const std::uint64_t> points) {
   }
 }
 
+/// How errors call a share. (Made where there is one: for each of many shares it would take longer than reading them.)
+[[nodiscard]] inline std::string share_of(std::uint64_t point) {
+  return "secret sharing: the share of point " + std::to_string(point);
+}
+
+/// \throws Error (`invalid_reply`) for a value outside the field
+template <PrimeField Field>
+void require_values(const Share& one) {
+  for (const std::uint64_t value : one.values) {
+    if (value >= Field::modulus) {
+      throw Error(error::invalid_reply,
+                  share_of(one.point) + " has a value that is not below " + std::to_string(Field::modulus));
+    }
+  }
+}
+
 /// How many numbers `dot` is given for `count` of them: zeros fill the last group.
 template <PrimeField Field>
 [[nodiscard]] constexpr std::size_t in_dots(std::size_t count) noexcept {
@@ -171,13 +187,20 @@ class BasicReconstructor {
   /// \throws Error (`invalid_argument`) for other points or none, (`invalid_reply`) for a share of another length, or with a
   /// value outside the field, or if together they are no secret
   [[nodiscard]] WipedBytes operator()(std::span<const Share> shares, std::size_t secret_bytes) const {
+    std::vector<const Share*> where;
+    where.reserve(shares.size());
+    for (const Share& one : shares) where.push_back(&one);
+    return (*this)(std::span<const Share* const>(where), secret_bytes);
+  }
+  /// The same of shares that are not one after the other; none is null.
+  [[nodiscard]] WipedBytes operator()(std::span<const Share* const> shares, std::size_t secret_bytes) const {
     const std::size_t pieces = pieces_of<Field>(secret_bytes);
     require_shares(shares, pieces);
     WipedNumbers column(coefficients_.size(), 0);
     WipedBytes secret(secret_bytes, std::byte{0});
     std::uint64_t excess = 0;
     for (std::size_t piece = 0; piece < pieces; ++piece) {
-      for (std::size_t i = 0; i < shares.size(); ++i) column[i] = shares[i].values[piece];
+      for (std::size_t i = 0; i < shares.size(); ++i) column[i] = shares[i]->values[piece];
       std::uint64_t value = 0;
       for (std::size_t at = 0; at < column.size(); at += Field::dot_length) {
         value = Field::dot(column.data() + at, coefficients_.data() + at, value, 1);
@@ -198,28 +221,23 @@ class BasicReconstructor {
   }
 
  private:
-  void require_shares(std::span<const Share> shares, std::size_t pieces) const {
+  void require_shares(std::span<const Share* const> shares, std::size_t pieces) const {
     if (pieces == 0) throw Error(error::invalid_argument, "secret sharing: the secret has no bytes");
     if (shares.size() != points_.size()) {
       throw Error(error::invalid_argument, "secret sharing: expected " + std::to_string(points_.size()) +
                                                " shares, got " + std::to_string(shares.size()));
     }
     for (std::size_t i = 0; i < shares.size(); ++i) {
-      const std::string whose = "secret sharing: the share of point " + std::to_string(shares[i].point);
-      if (shares[i].point != points_[i]) {
-        throw Error(error::invalid_argument,
-                    whose + " came where that of " + std::to_string(points_[i]) + " was expected");
+      if (shares[i]->point != points_[i]) {
+        throw Error(error::invalid_argument, detail::share_of(shares[i]->point) + " came where that of " +
+                                                 std::to_string(points_[i]) + " was expected");
       }
-      if (shares[i].values.size() != pieces) {
-        throw Error(error::invalid_reply, whose + " has " + std::to_string(shares[i].values.size()) +
-                                              " values, not " + std::to_string(pieces));
+      if (shares[i]->values.size() != pieces) {
+        throw Error(error::invalid_reply, detail::share_of(points_[i]) + " has " +
+                                              std::to_string(shares[i]->values.size()) + " values, not " +
+                                              std::to_string(pieces));
       }
-      for (const std::uint64_t value : shares[i].values) {
-        if (value >= Field::modulus) {
-          throw Error(error::invalid_reply,
-                      whose + " has a value that is not below " + std::to_string(Field::modulus));
-        }
-      }
+      detail::require_values<Field>(*shares[i]);
     }
   }
 
@@ -262,22 +280,16 @@ template <PrimeField Field = Mersenne61>
 template <PrimeField Field = Mersenne61>
 [[nodiscard]] Share decode_share(std::uint64_t point, std::span<const std::byte> bytes,
                                  std::size_t secret_bytes) {
-  const std::string whose = "secret sharing: the share of point " + std::to_string(point);
   if (bytes.size() != share_bytes<Field>(secret_bytes)) {
-    throw Error(error::invalid_reply, whose + " has " + std::to_string(bytes.size()) + " bytes, not " +
-                                          std::to_string(share_bytes<Field>(secret_bytes)));
+    throw Error(error::invalid_reply, detail::share_of(point) + " has " + std::to_string(bytes.size()) +
+                                          " bytes, not " + std::to_string(share_bytes<Field>(secret_bytes)));
   }
   Share one{point, WipedNumbers(pieces_of<Field>(secret_bytes), 0)};
   for (std::size_t i = 0; i < bytes.size(); ++i) {
     one.values[i / Field::value_bytes] |= static_cast<std::uint64_t>(bytes[i])
                                           << (8 * (i % Field::value_bytes));
   }
-  for (const std::uint64_t value : one.values) {
-    if (value >= Field::modulus) {
-      throw Error(error::invalid_reply,
-                  whose + " has a value that is not below " + std::to_string(Field::modulus));
-    }
-  }
+  detail::require_values<Field>(one);
   return one;
 }
 

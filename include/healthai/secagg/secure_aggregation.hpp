@@ -41,6 +41,8 @@ struct SecureAggregationOptions {
   secagg::SecAggOptions protocol{};
   /// In which ranges numbers are clipped and rounded before they are masked; what has no range does not travel.
   secagg::SumRanges ranges{};
+  /// How many threads of this coordinator take masks off; 0: one for each processor. The sum is the same for any number.
+  std::size_t threads = 1;
   /// The longest that clients are waited for in a step without work.
   std::chrono::milliseconds step_deadline{30000};
   /// A folder of this coordinator's own for the sums of rounds that are not in a checkpoint yet: started again, with the federation's own
@@ -117,7 +119,7 @@ class SecureAggregation {
     using Scalar = typename T::Scalar;
     PartialAggregate<Aggregator, Scalar> part;
     secagg::detail::SecureRound<T, TransportType> round(*transport_, members_, ids, options_.step_deadline,
-                                                        rules);
+                                                        rules, options_.threads);
     try {
       const RoundId id = round_id(*broadcast);
       std::optional<secagg::KeptSum> sum;

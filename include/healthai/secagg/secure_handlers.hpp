@@ -1,13 +1,14 @@
 #pragma once
 
+#include <cstddef>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <span>
 #include <stop_token>
 #include <string>
-#include <type_traits>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -47,6 +48,7 @@ struct SecureMember {
   /// attempt at the same work needs no second training. It takes two vectors of memory; where no reply can be lost, as in one
   /// process, it may be left out.
   bool keep_vector = true;
+  std::size_t threads = 1;  ///< that make masks; 0: one for each processor
 };
 
 namespace detail {
@@ -120,7 +122,7 @@ class SecureClient {
       Masking state(take<SharingSecrets>(), request.message);
       RingVector vector =
           work_of_sum_.vector(work_, member_.keep_vector, [&] { return make_vector_(std::move(stop)); });
-      vector.visit([&state](auto words) { state.mask(words); });
+      vector.visit([&](auto words) { state.mask(words, member_.threads); });
       state_.emplace<Masking>(std::move(state));
       return vector;
     };

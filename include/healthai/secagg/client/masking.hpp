@@ -12,6 +12,7 @@
 #include "healthai/crypto/authenticated_cipher.hpp"
 #include "healthai/secagg/client/sharing_secrets.hpp"
 #include "healthai/secagg/mask.hpp"
+#include "healthai/secagg/parallel_masks.hpp"
 #include "healthai/secagg/secret_sharing.hpp"
 
 namespace healthai::secagg {
@@ -61,10 +62,12 @@ class Masking {
     }
   }
 
-  /// Adds all masks, after which the vector may leave; once. \param vector  as the plan of the terms makes it
+  /// Adds all masks, after which the vector may leave; once.
+  /// \param vector   as the plan of the terms makes it
+  /// \param threads  how many do it; 0: one for each processor. The vector is the same for any number
   template <class Word>
-  void mask(std::span<Word> vector) {
-    add_masks(vector, std::span<const SignedSeed>(seeds_));
+  void mask(std::span<Word> vector, std::size_t threads = 1) {
+    ParallelMasks(threads).add_masks(vector, std::span<const SignedSeed>(seeds_));
     seeds_.clear();
   }
 

@@ -31,7 +31,11 @@ class Unmasking {
       if (!std::binary_search(survivors.begin(), survivors.end(), member)) continue;
       if (!std::binary_search(holders.begin(), holders.end(), member)) continue;
       if (std::find(signers.begin(), signers.end(), member) != signers.end()) continue;
-      if (session.members().verifies(member, text, confirmation.signature)) signers.push_back(member);
+      // Its own it knows without the mathematics, which take as long as a mask of 200,000 numbers.
+      const bool signed_it = member == state.self()
+                                 ? confirmation.signature == before.message()
+                                 : session.members().verifies(member, text, confirmation.signature);
+      if (signed_it) signers.push_back(member);
     }
     if (signers.size() < session.threshold()) {
       throw Error(error::secagg_survivors,

@@ -1,5 +1,8 @@
 #pragma once
 
+#include <array>
+#include <cstddef>
+#include <cstdint>
 #include <map>
 #include <memory>
 #include <optional>
@@ -42,13 +45,14 @@ class CollectingKeys {
       return failure_of(*session_, member, error::secagg_keys,
                         "sent keys that it has not signed for this request");
     }
-    for (const auto& [other, its] : keys_) {
-      if (its.channel == keys.channel || its.mask == keys.mask || its.channel == keys.mask ||
-          its.mask == keys.channel) {
-        return failure_of(*session_, member, error::secagg_keys,
-                          "sent a key that is also that of " + session_->members().id(other).str());
-      }
+    for (const X25519PublicKey& key : {keys.channel, keys.mask}) {
+      const auto other = owners_.find(key.bytes);
+      if (other == owners_.end()) continue;
+      return failure_of(*session_, member, error::secagg_keys,
+                        "sent a key that is also that of " + session_->members().id(other->second).str());
     }
+    owners_.emplace(keys.channel.bytes, member);
+    owners_.emplace(keys.mask.bytes, member);
     keys_.insert_or_assign(member, std::move(keys));
     return std::nullopt;
   }
@@ -58,6 +62,7 @@ class CollectingKeys {
   friend class CollectingShares;
   std::shared_ptr<const Session> session_;
   std::map<Index, AdvertisedKeys> keys_{};
+  std::map<std::array<std::uint8_t, 32>, Index> owners_{};  // of the keys that have come
 };
 
 }  // namespace healthai::secagg

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -17,7 +16,9 @@
 #include "healthai/crypto/key_derivation.hpp"
 #include "healthai/secagg/coordinator/collecting_confirmations.hpp"
 #include "healthai/secagg/detail/put_together.hpp"
+#include "healthai/secagg/detail/try_in_parallel.hpp"
 #include "healthai/secagg/mask.hpp"
+#include "healthai/secagg/parallel_masks.hpp"
 #include "healthai/secagg/secret_sharing.hpp"
 
 namespace healthai::secagg {
@@ -30,6 +31,9 @@ class CollectingReleases {
       : session_(std::move(before.session_)), masked_(std::move(before.masked_)) {
     require_threshold(*session_, before.signatures_.size(), "confirmed the list of survivors");
     for (const auto& [member, signature] : before.signatures_) message_.push_back({member, signature});
+    secrets_.resize(session_->members().size());
+    for (const auto& [member, keys] : masked_.keys) secrets_[member].wanted = Wanted::mask_key;
+    for (const Index member : masked_.survivors) secrets_[member].wanted = Wanted::self_mask;
   }
 
   /// For every survivor: who has signed.
@@ -39,12 +43,17 @@ class CollectingReleases {
     const auto refuse = [&](const std::string& what) {
       return failure_of(*session_, member, error::secagg_shares, what);
     };
-    if (!survives(member)) return refuse("released shares, and is no survivor");
+    if (member >= secrets_.size() || secrets_[member].wanted != Wanted::self_mask)
+      return refuse("released shares, and is no survivor");
     std::vector<std::pair<Index, Share>> read;
-    for (const bool of_survivors : {true, false}) {
-      for (const ReleasedShare& one : of_survivors ? shares.self_masks : shares.mask_keys) {
-        if (!masked_.keys.contains(one.of) || survives(one.of) != of_survivors || !holds(member, one.of))
+    read.reserve(shares.self_masks.size() + shares.mask_keys.size());
+    std::vector<bool> seen(secrets_.size());
+    for (const Wanted wanted : {Wanted::self_mask, Wanted::mask_key}) {
+      for (const ReleasedShare& one : wanted == Wanted::self_mask ? shares.self_masks : shares.mask_keys) {
+        if (one.of >= secrets_.size() || secrets_[one.of].wanted != wanted || !holds(member, one.of))
           return refuse("released a share that it was not asked for");
+        if (seen[one.of]) return refuse("released two shares of one secret");
+        seen[one.of] = true;
         try {
           read.emplace_back(one.of, decode_share(point_of(member), one.share, 32));
         } catch (const Error& e) {
@@ -52,50 +61,70 @@ class CollectingReleases {
         }
       }
     }
-    std::sort(read.begin(), read.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
-    if (std::adjacent_find(read.begin(), read.end(),
-                           [](const auto& a, const auto& b) { return a.first == b.first; }) != read.end())
-      return refuse("released two shares of one secret");
     if (!answered_.emplace(member).second) return refuse("released shares twice");
-    for (auto& [of, share] : read) shares_[of].push_back(std::move(share));
+    for (auto& [of, share] : read) secrets_[of].shares.push_back(std::move(share));
     return std::nullopt;
   }
 
   /// The sum: of the survivors' vectors, number by number, exactly.
+  /// \param threads  how many derive and take off masks; 0: one for each processor. The sum is the same for any number, and the memory
+  ///   fixed but for the sum itself
   /// \throws Error (`secagg_shares`) where a secret cannot be put together, naming whose it is: too few shares, or wrong ones
-  [[nodiscard]] RingVector open() && {
+  [[nodiscard]] RingVector open(std::size_t threads = 1) && {
+    ParallelMasks masks(threads);
+    std::vector<SignedSeed> seeds;
+    const auto take_off = [&] {
+      masked_.sum.visit([&](auto words) { masks.add_masks(words, std::span<const SignedSeed>(seeds)); });
+      seeds.clear();
+    };
     detail::PutTogether put_together(session_->threshold());
-    std::vector<SignedSeed> masks;
     for (const auto& [member, keys] : masked_.keys) {
-      std::vector<Share>& shares = shares_[member];
+      std::vector<Share> shares = std::move(secrets_[member].shares);
       std::sort(shares.begin(), shares.end(),
                 [](const Share& a, const Share& b) { return a.point < b.point; });
-      if (survives(member)) {
+      if (secrets_[member].wanted == Wanted::self_mask) {
         const auto right = [&, id = member, check = keys.self_mask_check](const Secret<32>& seed) {
           return session_->check_of(id, seed.bytes()) == check;
         };
-        masks.push_back({secret_of(put_together, member, shares, right), MaskSign::minus});
+        seeds.push_back({secret_of(put_together, member, shares, right), MaskSign::minus});
       } else {
         const auto right = [&mask = keys.mask](const Secret<32>& key) {
           return X25519Key::from_secret(key).public_key() == mask;
         };
         const X25519Key key = X25519Key::from_secret(secret_of(put_together, member, shares, right));
-        for (const Index other : masked_.survivors) {
-          if (!session_->neighbours(member, other)) continue;
-          // The survivor has added this mask if its place is before, so it is taken off; else put back.
-          masks.push_back({hkdf_sha256<32>(key.agree(masked_.keys.at(other).mask).bytes(), {},
-                                           session_->text_of_mask(member, other)),
-                           other > member ? MaskSign::plus : MaskSign::minus});
-        }
+        add_seeds_of(member, key, masks.workers(), seeds);
       }
+      if (seeds.size() >= seeds_at_once) take_off();
     }
-    masked_.sum.visit([&masks](auto words) { add_masks(words, std::span<const SignedSeed>(masks)); });
+    take_off();
     return std::move(masked_.sum);
   }
 
  private:
-  [[nodiscard]] bool survives(Index member) const {
-    return std::binary_search(masked_.survivors.begin(), masked_.survivors.end(), member);
+  static constexpr std::size_t seeds_at_once = 512;
+  /// What of a member's two secrets opens the sum: never both.
+  enum class Wanted : std::uint8_t { nothing, self_mask, mask_key };
+  struct SecretOfMember {
+    Wanted wanted = Wanted::nothing;
+    std::vector<Share> shares{};
+  };
+
+  /// The masks that survivors share with one who dropped out. An agreement takes as long as a mask of 60,000 numbers.
+  void add_seeds_of(Index member, const X25519Key& key, std::size_t workers,
+                    std::vector<SignedSeed>& seeds) const {
+    std::vector<Index> others;
+    for (const Index other : masked_.survivors) {
+      if (session_->neighbours(member, other)) others.push_back(other);
+    }
+    const std::size_t begin = seeds.size();
+    seeds.resize(begin + others.size());
+    detail::try_in_parallel(workers, others.size(), [&](std::size_t i, std::size_t) {
+      const Index other = others[i];
+      // The survivor has added this mask if its place is before, so it is taken off; else put back.
+      seeds[begin + i] = {hkdf_sha256<32>(key.agree(masked_.keys.at(other).mask).bytes(), {},
+                                          session_->text_of_mask(member, other)),
+                          other > member ? MaskSign::plus : MaskSign::minus};
+    });
   }
   [[nodiscard]] bool holds(Index holder, Index of) const {
     return holder == of ? session_->keeps_own_share() : session_->neighbours(holder, of);
@@ -117,7 +146,7 @@ class CollectingReleases {
   MaskedSum masked_;
   std::vector<Confirmation> message_{};
   std::set<Index> answered_{};
-  std::map<Index, std::vector<Share>> shares_{};
+  std::vector<SecretOfMember> secrets_{};  // at each member's place
 };
 
 }  // namespace healthai::secagg

@@ -21,7 +21,11 @@ class CollectingShares {
   explicit CollectingShares(CollectingKeys&& before)
       : session_(std::move(before.session_)), keys_(std::move(before.keys_)) {
     require_threshold(*session_, keys_.size(), "sent keys");
-    for (const auto& [member, keys] : keys_) message_.push_back({member, keys});
+    there_.resize(session_->members().size());
+    for (const auto& [member, keys] : keys_) {
+      message_.push_back({member, keys});
+      there_[member] = true;
+    }
   }
   /// For everybody.
   [[nodiscard]] const KeyList& message() const noexcept { return message_; }
@@ -33,7 +37,7 @@ class CollectingShares {
     if (!keys_.contains(from)) return refuse("sent shares without keys");
     std::vector<Index> expected;
     for (const Index other : session_->holders(from)) {
-      if (other != from && keys_.contains(other)) expected.push_back(other);
+      if (other != from && there_[other]) expected.push_back(other);
     }
     if (shares.size() != expected.size())
       return refuse("sent shares for " + std::to_string(shares.size()) + " members, expected " +
@@ -57,6 +61,7 @@ class CollectingShares {
   std::shared_ptr<const Session> session_;
   std::map<Index, AdvertisedKeys> keys_;
   KeyList message_{};
+  std::vector<bool> there_{};  // whose keys have come
   std::map<Index, std::vector<SealedShares>> shares_{};
 };
 

@@ -21,13 +21,12 @@ class CollectingVectors {
   /// \throws Error (`below_quorum`)
   explicit CollectingVectors(CollectingShares&& before) : session_(std::move(before.session_)) {
     require_threshold(*session_, before.shares_.size(), "shared secrets");
-    for (const auto& [from, shares] : before.shares_) {
-      masked_.keys.emplace(from, before.keys_.at(from));
-      for (const SealedShares& one : shares) {
-        if (before.shares_.contains(one.other)) messages_[one.other].push_back({from, one.sealed});
-      }
-      messages_.try_emplace(from);
+    std::vector<std::vector<SealedShares>> to(session_->members().size());
+    for (auto& [from, shares] : before.shares_) {
+      masked_.keys.emplace_hint(masked_.keys.end(), from, before.keys_.at(from));
+      for (SealedShares& one : shares) to[one.other].push_back({from, std::move(one.sealed)});
     }
+    for (const auto& [member, shares] : before.shares_) messages_.emplace(member, std::move(to[member]));
     masked_.request = session_->request();
     masked_.sum = RingVector(session_->terms().plan.ring_bits(), session_->terms().plan.size());
   }

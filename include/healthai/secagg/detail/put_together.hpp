@@ -50,15 +50,12 @@ class PutTogether {
   template <class Right>
   [[nodiscard]] std::optional<Secret<32>> attempt(std::span<const Share* const> chosen, const Right& right) {
     std::vector<std::uint64_t> points;
-    std::vector<Share> shares;
-    for (const Share* share : chosen) {
-      points.push_back(share->point);
-      shares.push_back(*share);
-    }
+    points.reserve(chosen.size());
+    for (const Share* share : chosen) points.push_back(share->point);
     if (!reconstructor_ || !std::ranges::equal(reconstructor_->points(), points))
       reconstructor_.emplace(points);
     try {
-      const WipedBytes bytes = (*reconstructor_)(shares, 32);
+      const WipedBytes bytes = (*reconstructor_)(chosen, 32);
       Secret<32> secret;
       std::transform(bytes.begin(), bytes.end(), secret.writable_bytes().begin(),
                      [](std::byte byte) { return static_cast<std::uint8_t>(byte); });

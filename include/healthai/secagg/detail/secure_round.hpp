@@ -65,13 +65,16 @@ class SendsEach {
 template <AdditiveTask T, class TransportType>
 class SecureRound {
  public:
-  /// \param asked  who shall take part
+  /// \param asked    who shall take part
+  /// \param threads  that take off masks; 0: one for each processor
   SecureRound(TransportType& transport, std::shared_ptr<const Members> members,
-              std::span<const ClientId> asked, std::chrono::milliseconds step_deadline, const SumRules& rules)
+              std::span<const ClientId> asked, std::chrono::milliseconds step_deadline, const SumRules& rules,
+              std::size_t threads = 1)
       : transport_(&transport),
         members_(std::move(members)),
         step_deadline_(step_deadline),
         rules_(&rules),
+        threads_(threads),
         asked_(asked.begin(), asked.end()) {
     for (const ClientId& id : asked_) {
       if (!members_->find(id))
@@ -145,7 +148,7 @@ class SecureRound {
             ids_of(who), say<Release>(id, request, releases.message()), step_deadline_, false,
             [&releases](Index from, ReleasedShares reply) { return releases.add(from, std::move(reply)); }))
       return std::nullopt;
-    return std::move(releases).open();
+    return std::move(releases).open(threads_);
   }
 
   /// The sum was masked before a restart: these were asked then, and are not in it.
@@ -226,6 +229,7 @@ class SecureRound {
   std::shared_ptr<const Members> members_;
   std::chrono::milliseconds step_deadline_;
   const SumRules* rules_;
+  std::size_t threads_;
   std::vector<ClientId> asked_;
   std::vector<Index> survivors_{};
   std::map<ClientId, Failure> failures_{};
