@@ -60,18 +60,18 @@ struct Hospitals {
   }
   [[nodiscard]] auto train(std::uint64_t round, std::uint64_t run = 7) {
     SecureAggregation secure{services, keys.members, how};
-    return secure.sum<Train<double>>(
-        WeightedMean{}, services.clients(),
-        std::make_shared<const TrainBroadcast<double>>(
-            TrainBroadcast<double>{{run, round, 0}, 1, Parameters<double>(layout), {}}),
-        Deadline::max());
+    return secure.sum<Train<double>>(WeightedMean{}, services.clients(),
+                                     std::make_shared<const TrainBroadcast<double>>(TrainBroadcast<double>{
+                                         {run, round, 0}, 1, Parameters<double>(layout), {}}),
+                                     Deadline::max());
   }
   [[nodiscard]] auto evaluate(std::uint64_t round) {
     SecureAggregation secure{services, keys.members, how};
-    return secure.sum<Evaluate<double>>(WeightedMean{}, services.clients(),
-                                        std::make_shared<const EvaluateBroadcast<double>>(
-                                            EvaluateBroadcast<double>{{7, round, 0}, Parameters<double>(layout)}),
-                                        Deadline::max());
+    return secure.sum<Evaluate<double>>(
+        WeightedMean{}, services.clients(),
+        std::make_shared<const EvaluateBroadcast<double>>(
+            EvaluateBroadcast<double>{{7, round, 0}, Parameters<double>(layout)}),
+        Deadline::max());
   }
 };
 
@@ -92,6 +92,19 @@ void check_whole(const Part& part) {
   CHECK(part.failures.empty());
 }
 
+/// Counts its trainings: its state.
+struct Counting : Exact {
+  std::uint64_t seen = 0;
+  TrainReply<double> train(const TrainRequest<double>& request, std::stop_token stop) {
+    ++seen;
+    return Exact::train(request, std::move(stop));
+  }
+  template <class Archive>
+  void serialize(Archive& archive, unsigned) {
+    archive& seen;
+  }
+};
+
 std::vector<nlohmann::ordered_json> events_of(const std::string& log) {
   std::vector<nlohmann::ordered_json> events;
   std::ifstream file(log);
@@ -108,7 +121,7 @@ TEST_CASE("A secure sum is one request for its work, and all that leaves is in t
   options.audit = std::make_shared<AuditLog>(folder.path("audit.jsonl"), SigningKey::make());
   std::vector<std::pair<std::string, Digest>> left;
   options.preview = [&left](const RequestFacts& request, const EncodedMessage& reply) {
-    const auto head = detail::to_little_endian(static_cast<std::uint64_t>(reply.head.size()));
+    const auto head = healthai::detail::to_little_endian(static_cast<std::uint64_t>(reply.head.size()));
     Sha256 digest;
     digest.update(head).update(reply.head);
     for (const auto& array : reply.arrays) digest.update(array);
@@ -120,7 +133,8 @@ TEST_CASE("A secure sum is one request for its work, and all that leaves is in t
   check_whole(hospitals.train(2));
 
   const auto events = events_of(folder.path("audit.jsonl"));
-  const std::vector<std::string> steps{"", "secagg.share", "secagg.hand_in", "secagg.confirm", "secagg.release"};
+  const std::vector<std::string> steps{"", "secagg.share", "secagg.hand_in", "secagg.confirm",
+                                       "secagg.release"};
   REQUIRE(left.size() == 15);
   REQUIRE(events.size() == 3 * 6);
   for (std::size_t sum = 0; sum < 3; ++sum) {
@@ -142,7 +156,8 @@ TEST_CASE("A secure sum is one request for its work, and all that leaves is in t
     }
   }
   // Two trainings a day: the steps of a sum are not counted one by one, but a third sum is.
-  CHECK(missing(hospitals.train(3)).find("allows 2 requests a day of the task train.f64") != std::string::npos);
+  CHECK(missing(hospitals.train(3)).find("allows 2 requests a day of the task train.f64") !=
+        std::string::npos);
 }
 
 TEST_CASE("Where secure aggregation is required, a plain request is refused") {
@@ -189,7 +204,8 @@ TEST_CASE("The policy judges the work, the threshold and the metrics of a secure
     options.policy.minimum_threshold = 4;
     Hospitals hospitals{options};
     CHECK(missing(hospitals.train(1)) ==
-          "client m00 refuses: the policy of this node requires that at least 4 clients are needed to open a sum "
+          "client m00 refuses: the policy of this node requires that at least 4 clients are needed to open a "
+          "sum "
           "(minimum_threshold), and here it is 3");
     hospitals.how.protocol.corrupt = 0.4;  // two of four, so that all are needed
     check_whole(hospitals.train(2));
@@ -198,7 +214,8 @@ TEST_CASE("The policy judges the work, the threshold and the metrics of a secure
     options.policy.tasks.erase("evaluate.f64");
     Hospitals hospitals{options};
     check_whole(hospitals.train(1));
-    CHECK(missing(hospitals.evaluate(1)).find("does not allow the task \"evaluate.f64\"") != std::string::npos);
+    CHECK(missing(hospitals.evaluate(1)).find("does not allow the task \"evaluate.f64\"") !=
+          std::string::npos);
   }
   SUBCASE("a larger model") {
     options.policy.largest_model = 34;
@@ -209,7 +226,8 @@ TEST_CASE("The policy judges the work, the threshold and the metrics of a secure
   SUBCASE("metrics, alone or beside an update") {
     options.policy.metrics = false;
     Hospitals hospitals{options};
-    const std::string refused = "client m00 refuses: the policy of this node does not let metrics leave (metrics)";
+    const std::string refused =
+        "client m00 refuses: the policy of this node does not let metrics leave (metrics)";
     CHECK(missing(hospitals.evaluate(1)) == refused);
     hospitals.how.ranges.training_numbers = hospitals.how.ranges.evaluation_numbers;
     CHECK(missing(hospitals.train(1)) == refused);
@@ -244,23 +262,26 @@ TEST_CASE("In a dry run no step of a secure sum is answered") {
   NodeOptions options = masked_only();
   options.dry_run = true;
   std::vector<std::string> shown;
-  options.preview = [&shown](const RequestFacts& request, const EncodedMessage&) { shown.push_back(request.step); };
+  options.preview = [&shown](const RequestFacts& request, const EncodedMessage&) {
+    shown.push_back(request.step);
+  };
   Hospitals hospitals{std::move(options)};
   CHECK(missing(hospitals.train(1)) ==
         "client m00 refuses: this node is in a dry run, from which nothing leaves");
   CHECK(shown == std::vector<std::string>{"secagg.train.f64"});
   // A coordinator that goes on all the same does not get the node to train.
-  CHECK_THROWS_WITH_AS(static_cast<void>(Services::answer<HandIn>(
-                           *hospitals.nodes[0], *encode(std::make_shared<const HandIn::Broadcast>(
-                                                    HandIn::Broadcast{{7, 1, 0}, {}, {}})))),
-                       "client m00 refuses: this step of a secure sum goes on with no request that this node has "
-                       "allowed",
-                       Error);
+  CHECK_THROWS_WITH_AS(
+      static_cast<void>(Services::answer<HandIn>(
+          *hospitals.nodes[0],
+          *encode(std::make_shared<const HandIn::Broadcast>(HandIn::Broadcast{{7, 1, 0}, {}, {}})))),
+      "client m00 refuses: this step of a secure sum goes on with no request that this node has "
+      "allowed",
+      Error);
 }
 
 TEST_CASE("The stop file holds in every step") {
-  for (const std::string_view at : {"secagg.train.f64", "secagg.share", "secagg.hand_in", "secagg.confirm",
-                                    "secagg.release"}) {
+  for (const std::string_view at :
+       {"secagg.train.f64", "secagg.share", "secagg.hand_in", "secagg.confirm", "secagg.release"}) {
     const ScratchFolder folder;
     NodeOptions options = masked_only();
     options.stop_file = folder.path("stop");
@@ -270,7 +291,8 @@ TEST_CASE("The stop file holds in every step") {
     };
     INFO(at);
     const auto part = hospitals.train(1);
-    if (at == "secagg.confirm" || at == "secagg.release") {  // what it has handed in is in the sum, of which it opens nothing
+    if (at == "secagg.confirm" ||
+        at == "secagg.release") {  // what it has handed in is in the sum, of which it opens nothing
       check_whole(part);
     } else {
       CHECK(missing(part) == "client m00 refuses: this node has ended its participation");
@@ -283,8 +305,9 @@ TEST_CASE("A later step goes on with the request that was allowed last, and with
   check_whole(hospitals.train(1));
   const auto ask = [&](const RoundId& id) {
     try {
-      Services::answer<ShareSecrets>(*hospitals.nodes[0], *encode(std::make_shared<const ShareSecrets::Broadcast>(
-                                                              ShareSecrets::Broadcast{id, {}, {}})));
+      Services::answer<ShareSecrets>(
+          *hospitals.nodes[0],
+          *encode(std::make_shared<const ShareSecrets::Broadcast>(ShareSecrets::Broadcast{id, {}, {}})));
       return std::string();
     } catch (const Error& e) {
       return std::string(e.id().name());
@@ -318,7 +341,8 @@ TEST_CASE("A step that is asked for again gets the same bytes, also from a node 
   pieces.insert(pieces.end(), message->arrays.begin(), message->arrays.end());
   const Digest d = request_digest(Train<double>::name, start.terms, pieces);
   const auto say = [&]<class T>(std::type_identity<T>, auto what) {
-    return encode(std::make_shared<const typename T::Broadcast>(typename T::Broadcast{start.id, d, std::move(what)}));
+    return encode(
+        std::make_shared<const typename T::Broadcast>(typename T::Broadcast{start.id, d, std::move(what)}));
   };
   KeyList keys;
   for (Index i = 0; i < Hospitals::count; ++i)
@@ -339,10 +363,11 @@ TEST_CASE("A step that is asked for again gets the same bytes, also from a node 
     hospitals.nodes[0].reset();
     hospitals.nodes.clear();
     hospitals.add(0, options);
-    CHECK_THROWS_WITH_AS(static_cast<void>(Services::answer<HandIn>(*hospitals.nodes[0], *hand_in)),
-                         "client m00 refuses: this step of a secure sum goes on with no request that this node has "
-                         "allowed",
-                         Error);
+    CHECK_THROWS_WITH_AS(
+        static_cast<void>(Services::answer<HandIn>(*hospitals.nodes[0], *hand_in)),
+        "client m00 refuses: this step of a secure sum goes on with no request that this node has "
+        "allowed",
+        Error);
   }
   SUBCASE("afterwards") {
     const RingVector vector = Services::answer<HandIn>(*hospitals.nodes[0], *hand_in);
@@ -354,34 +379,20 @@ TEST_CASE("A step that is asked for again gets the same bytes, also from a node 
     const auto events = events_of(folder.path("audit.jsonl"));
     CHECK(events.back().at("what") == "reply sent again");
     CHECK(events.back().at("task") == "secagg.hand_in");
-    CHECK(std::count_if(events.begin(), events.end(), [](const auto& e) {
-            return e.at("what") == "request allowed";
-          }) == 1);
+    CHECK(std::count_if(events.begin(), events.end(),
+                        [](const auto& e) { return e.at("what") == "request allowed"; }) == 1);
   }
 }
 
-TEST_CASE("The client's own state is kept with what it handed in, and goes back when that did not count") {
-  struct Counting : Exact {
-    std::uint64_t seen = 0;
-    TrainReply<double> train(const TrainRequest<double>& request, std::stop_token stop) {
-      ++seen;
-      return Exact::train(request, std::move(stop));
-    }
-    template <class Archive>
-    void serialize(Archive& archive, unsigned) {
-      archive& seen;
-    }
-  };
+TEST_CASE("The state of secure handlers is that of the client behind them") {
   const Keys keys(3);
   const TaskHandlers client = TaskHandlers::of(Counting{});
   const TaskHandlers secure = secure_handlers<Train<double>>(client, keys.member(0));
   REQUIRE(secure.stateful());
   const std::vector<std::byte> before = secure.state();
-  client.handle<Train<double>>(
-      {std::make_shared<const TrainBroadcast<double>>(
-           TrainBroadcast<double>{{7, 1, 0}, 1, Parameters<double>(layout), {}}),
-       "m00"},
-      {});
+  const auto work = std::make_shared<const TrainBroadcast<double>>(
+      TrainBroadcast<double>{{7, 1, 0}, 1, Parameters<double>(layout), {}});
+  static_cast<void>(client.handle<Train<double>>({work, "m00"}, {}));
   CHECK(secure.state() != before);
   secure.restore(before);
   CHECK(client.state() == before);

@@ -43,12 +43,12 @@ TEST_CASE("FedAvg over secure sums has the bits of the plain one, with drop-outs
   MpiTransport ranks({.threads = 2});
   for (std::size_t i = 0; i < count; ++i) {
     if (!ranks.hosts(i)) continue;
-    ranks.add(Keys::name(i),
-              secagg_steps_test::watched(
-                  secagg::secure_handlers<Train<double>>(TaskHandlers::of(Exact{i, {}}), keys.member(i)),
-                  [i](unsigned step, std::uint64_t round) {
-                    if (throws_in(round, i) == step) throw std::runtime_error("the power is out");
-                  }));
+    ranks.add(Keys::name(i), secagg_steps_test::watched(secagg::secure_handlers<Train<double>>(
+                                                            TaskHandlers::of(Exact{i, {}}), keys.member(i)),
+                                                        [i](unsigned step, std::uint64_t round) {
+                                                          if (throws_in(round, i) == step)
+                                                            throw std::runtime_error("the power is out");
+                                                        }));
   }
   if (!ranks.coordinates()) return secagg::serve_secure<Train<double>>(ranks);
 
