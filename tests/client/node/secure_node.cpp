@@ -47,7 +47,9 @@ struct Hospitals {
   SecureAggregationOptions how = secagg_steps_test::options();
 
   explicit Hospitals(NodeOptions first = masked_only()) {
-    for (std::size_t i = 0; i < count; ++i) add(i, i == 0 ? std::move(first) : masked_only());
+    NodeOptions others = masked_only();
+    others.policy.tasks["train.f64"].requests_per_day = 100;
+    for (std::size_t i = 0; i < count; ++i) add(i, i == 0 ? std::move(first) : others);
   }
   void add(std::size_t i, NodeOptions options) {
     const TaskHandlers client = TaskHandlers::of(Exact{i, {}});
@@ -325,8 +327,6 @@ TEST_CASE("A step that is asked for again gets the same bytes, also from a node 
   options.state_folder = folder.path("state");
   options.audit = std::make_shared<AuditLog>(folder.path("audit.jsonl"), SigningKey::make());
   Hospitals hospitals{options};
-  std::vector<std::shared_ptr<const EncodedMessage>> vectors;
-  std::shared_ptr<const EncodedMessage> handed_in_for;
   // Steps by hand, as far as the vector of the first node.
   Advertise<Train<double>>::Broadcast start;
   start.id = start.terms.id = {7, 1, 0};
