@@ -89,7 +89,7 @@ TEST_CASE("everything in a report is in the log, exactly") {
   const auto lines = parse(folder.read("log.jsonl"));
   REQUIRE(lines.size() == 4);
   CHECK(lines[0] == Json::parse(R"({"event":"start","strategy":"FedProx","run":7,"seed":18446744073709551615,
-      "rounds":2,"completed_rounds":0,"num_parameters":3,"clients":["a","b"]})"));
+      "rounds":2,"completed_rounds":0,"num_parameters":3,"clients":["a","b"],"confidentiality":"none"})"));
   CHECK(lines[1] == Json::parse(R"({"event":"round","round":1,"updated":true,"error":"","selected":["a","b"],
       "participants":["a"],"failures":[{"client":"b","error":"deadline","message":"no reply in 5 s"}],
       "num_examples":0.1,"metrics":{"loss":{"value":0.33333333333333331,"numerator":1.0,"denominator":3.0},

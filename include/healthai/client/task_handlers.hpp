@@ -122,6 +122,14 @@ class TaskHandlers {
     return reply;
   }
 
+  /// The client's state is that of `other`, which stands behind these handlers: a wrapper offers tasks of its own, and the state is of the
+  /// client in it.
+  TaskHandlers& with_state_of(const TaskHandlers& other) {
+    save_ = other.save_;
+    restore_ = other.restore_;
+    return *this;
+  }
+
   /// Whether the client has state that must survive a restart.
   [[nodiscard]] bool stateful() const noexcept { return static_cast<bool>(save_); }
   /// That state, encoded; empty for a stateless client.

@@ -55,7 +55,8 @@ using Json = nlohmann::ordered_json;
           {"rounds", start.rounds},
           {"completed_rounds", start.completed_rounds},
           {"num_parameters", start.num_parameters},
-          {"clients", detail::names_json(start.clients)}};
+          {"clients", detail::names_json(start.clients)},
+          {"confidentiality", to_string(start.confidentiality)}};
 }
 
 /// What `JsonLog` writes for a round: "event" is "round"; the other names are those of `RoundReport`. A metric is an

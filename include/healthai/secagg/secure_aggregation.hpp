@@ -27,6 +27,7 @@
 #include "healthai/secagg/ranges.hpp"
 #include "healthai/secagg/tasks.hpp"
 #include "healthai/transport/concept.hpp"
+#include "healthai/transport/confidentiality.hpp"
 
 namespace healthai {
 
@@ -98,6 +99,12 @@ class SecureAggregation {
   }
   [[nodiscard]] Traffic traffic() const { return transport_->traffic(); }
   [[nodiscard]] const secagg::SecAggParameters& parameters() const noexcept { return parameters_; }
+  /// Simulated, unless the transport reaches programs of other parties: over InProcess and MPI it is the same code, but whoever runs the
+  /// program holds the secrets of all. Reports of a run say so (RunStart).
+  [[nodiscard]] static constexpr Confidentiality confidentiality() noexcept {
+    return detail::reaches_other_parties<TransportType>() ? Confidentiality::secure_aggregation
+                                                          : Confidentiality::simulated;
+  }
 
   /// What a Transport does, and this cannot: it does not compile, and says why.
   template <Task T>

@@ -246,8 +246,9 @@ template <AdditiveTask... Tasks>
 [[nodiscard]] TaskHandlers secure_handlers(TaskHandlers work, SecureMember member) {
   static_assert(sizeof...(Tasks) > 0,
                 "healthai: name the tasks whose replies are to be summed, such as Train<double>");
-  auto client = std::make_shared<detail::SecureClient>(std::move(work), std::move(member));
   TaskHandlers handlers;
+  handlers.with_state_of(work);
+  auto client = std::make_shared<detail::SecureClient>(std::move(work), std::move(member));
   (handlers.offer<Advertise<Tasks>>(
        [client](const Request<typename Advertise<Tasks>::Broadcast>& request, std::stop_token) {
          return client->template advertise<Tasks>(*request);

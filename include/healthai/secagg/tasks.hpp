@@ -62,6 +62,8 @@ struct Advertise {
     }
   };
   using Reply = AdvertisedKeys;
+  using Work = T;  ///< what is summed
+  static constexpr unsigned secure_step = 1;
   static constexpr std::string_view name{detail::SecureTaskName<T>::text.data(),
                                          detail::SecureTaskName<T>::text.size()};
   [[nodiscard]] static std::size_t bytes(const Broadcast& broadcast) {
@@ -95,6 +97,7 @@ struct ShareSecrets {
     }
   };
   static constexpr std::string_view name = "secagg.share";
+  static constexpr unsigned secure_step = 2;
   [[nodiscard]] static std::size_t bytes(const Broadcast& broadcast) noexcept {
     return broadcast.message.size() * sizeof(KeysOfMember);
   }
@@ -110,6 +113,7 @@ struct HandIn {
   using Broadcast = StepBroadcast<std::vector<SealedShares>>;
   using Reply = RingVector;
   static constexpr std::string_view name = "secagg.hand_in";
+  static constexpr unsigned secure_step = 3;
   [[nodiscard]] static std::size_t bytes(const Broadcast& broadcast) noexcept {
     std::size_t sum = 0;
     for (const SealedShares& one : broadcast.message) sum += sizeof one.other + one.sealed.size();
@@ -130,6 +134,7 @@ struct Confirm {
     }
   };
   static constexpr std::string_view name = "secagg.confirm";
+  static constexpr unsigned secure_step = 4;
   [[nodiscard]] static std::size_t bytes(const Broadcast& broadcast) noexcept {
     return broadcast.message.size() * sizeof(Index);
   }
@@ -141,6 +146,7 @@ struct Release {
   using Broadcast = StepBroadcast<std::vector<Confirmation>>;
   using Reply = ReleasedShares;
   static constexpr std::string_view name = "secagg.release";
+  static constexpr unsigned secure_step = 5;
   [[nodiscard]] static std::size_t bytes(const Broadcast& broadcast) noexcept {
     return broadcast.message.size() * sizeof(Confirmation);
   }

@@ -266,7 +266,8 @@ class Federation {
             options_.rounds,
             current_.completed_rounds,
             current_.parameters.size(),
-            transport_->clients()};
+            transport_->clients(),
+            detail::confidentiality_over(*transport_)};
   }
 
   /// What a round changes before it is over.

@@ -10,6 +10,7 @@
 #include "healthai/core/client_id.hpp"
 #include "healthai/core/failure.hpp"
 #include "healthai/core/metrics.hpp"
+#include "healthai/transport/confidentiality.hpp"
 
 namespace healthai {
 
@@ -70,6 +71,8 @@ struct RunStart {
   std::uint64_t completed_rounds = 0;  ///< not 0 when the run was resumed from a checkpoint
   std::size_t num_parameters = 0;
   std::vector<ClientId> clients{};  ///< who is there now
+  Confidentiality confidentiality =
+      Confidentiality::none;  ///< what keeps a single client's reply from this side
 };
 
 /// Why a run ended.

@@ -53,6 +53,10 @@ struct NodeOptions {
 ///
 /// A task whose broadcast has no RoundId is answered anew each time; its handler must not change the client's state.
 ///
+/// **Secure sums** (handlers of `secagg::secure_handlers`, named to the node by `secagg::serve_secure`) are judged, approved and counted
+/// once, at their first step, as a request for their work. The later steps go on with it; each of their replies is kept and written down
+/// like any other before it leaves. The stop file and a dry run hold in every step.
+///
 /// See Service for threads.
 class Node final : public TaskService {
  public:
@@ -86,18 +90,18 @@ class Node final : public TaskService {
     }
     // A task without rounds, such as a sum of columns, changes nothing and is answered anew each time.
     const bool in_a_run = request.run != 0;
-    if (const auto bytes = in_a_run ? replies_.find(key) : nullptr) {
+    if (const auto bytes = in_a_run && !options_.dry_run ? replies_.find(key) : nullptr) {
       note({.what = "reply sent again", .request = key, .bytes = bytes->size(), .digest = sha256(*bytes)});
       return from_stored(bytes);
     }
     if (in_a_run && replies_.forgotten(key)) {
       refuse(request, {"this request was answered before, and its reply is kept no longer", ""});
     }
-    if (options_.policy.manual_approval && options_.approve) request.approved = options_.approve(request);
-    if (const auto refusal = options_.policy.judge(request, options_.facts, quota_))
-      refuse(request, *refusal);
-    quota_.count(request);
-    note({.what = "request allowed", .request = key, .rows = options_.facts.rows, .verdict = "allowed"});
+    if (request.secure_step > 1) {
+      require_admitted(request);
+    } else {
+      admit(request);
+    }
 
     const std::vector<std::byte> before = handlers().state();
     try {
@@ -106,7 +110,8 @@ class Node final : public TaskService {
       if (options_.dry_run) {
         refuse(request, {"this node is in a dry run, from which nothing leaves", ""});
       }
-      keep(key, *reply, before, in_a_run);
+      keep(request, *reply, before, in_a_run);
+      if (request.secure_step == 1) admitted_ = request;
       return reply;
     } catch (const Error& e) {
       handlers().restore(before);
@@ -128,6 +133,34 @@ class Node final : public TaskService {
     note({.what = "reply discarded by the coordinator", .request = exchange.key});
   }
 
+  /// Judges it, counts it and writes down that it was allowed. \throws Error (`refused`)
+  void admit(RequestFacts& request) {
+    if (request.secure_step == 1) admitted_.reset();
+    if (options_.policy.manual_approval && options_.approve) request.approved = options_.approve(request);
+    if (const auto refusal = options_.policy.judge(request, options_.facts, quota_))
+      refuse(request, *refusal);
+    quota_.count(request);
+    AuditEvent event{.what = "request allowed",
+                     .request = request.key(),
+                     .rows = options_.facts.rows,
+                     .verdict = "allowed"};
+    if (request.threshold) event.more["threshold"] = *request.threshold;
+    note(std::move(event));
+  }
+  /// A later step of a secure sum is no request of its own: it must go on with the one that was allowed last. A node that was started anew in
+  /// between does not use its data for a request that it has not judged, but may still confirm and open what it handed in before.
+  /// \throws Error (`refused`)
+  void require_admitted(const RequestFacts& request) {
+    if (admitted_ ? admitted_->run == request.run && admitted_->round == request.round &&
+                        admitted_->attempt == request.attempt
+                  : !uses_data(request))
+      return;
+    refuse(request, {"this step of a secure sum goes on with no request that this node has allowed", ""});
+  }
+  /// Whether what it answers is made from the data: of the steps of a secure sum one only.
+  [[nodiscard]] static bool uses_data(const RequestFacts& request) noexcept {
+    return request.secure_step == 0 || request.secure_step == 3;
+  }
   /// Empty without a state folder, which is made if it is not there.
   [[nodiscard]] std::string in_state_folder(const std::string& name) const {
     if (options_.state_folder.empty()) return {};
@@ -135,8 +168,9 @@ class Node final : public TaskService {
     return options_.state_folder + "/" + name;
   }
   /// On disk, then in the log: after that it may leave.
-  void keep(const RequestKey& key, const EncodedMessage& reply, std::span<const std::byte> before,
+  void keep(const RequestFacts& request, const EncodedMessage& reply, std::span<const std::byte> before,
             bool in_a_run) {
+    const RequestKey key = request.key();
     const auto head_size = detail::to_little_endian(static_cast<std::uint64_t>(reply.head.size()));
     std::vector<std::span<const std::byte>> pieces{head_size, reply.head};
     pieces.insert(pieces.end(), reply.arrays.begin(), reply.arrays.end());
@@ -150,7 +184,7 @@ class Node final : public TaskService {
     try {
       note({.what = "reply sent",
             .request = key,
-            .rows = options_.facts.rows,
+            .rows = uses_data(request) ? std::optional(options_.facts.rows) : std::nullopt,
             .bytes = bytes,
             .digest = digest.finish()});
     } catch (...) {
@@ -195,6 +229,7 @@ class Node final : public TaskService {
   NodeOptions options_;
   ReplyStore replies_;
   Quota quota_;
+  std::optional<RequestFacts> admitted_{};  // the secure sum that may go on
 };
 
 }  // namespace healthai

@@ -33,7 +33,7 @@ struct RequestKey {
 /// What a node knows of a request before any of its data is touched: what its Policy judges. The node fills it from the
 /// decoded request and from the connection, never from what a peer says about itself.
 struct RequestFacts {
-  std::string task{};         ///< such as "train.f64"
+  std::string task{};         ///< such as "train.f64"; in a secure sum that of the work, whatever the step
   std::string coordinator{};  ///< the identity in its certificate
   std::uint64_t run = 0;      ///< 0 for a task without runs
   std::uint64_t round = 0;
@@ -47,13 +47,19 @@ struct RequestFacts {
   std::optional<double> learning_rate{};
   std::optional<std::uint64_t> batch{};  ///< rows a step, where the request prescribes them
 
-  bool metrics_only = false;               ///< the reply is nothing but metrics, as that of an evaluation
-  bool secure_aggregation = false;         ///< the reply leaves masked
+  bool metrics_only = false;        ///< the reply is nothing but metrics, as that of an evaluation
+  bool secure_aggregation = false;  ///< the reply leaves masked
+  /// Which of the five steps of a secure sum it is (see docs/secure-aggregation.md); 0: a request that is answered at once. The later steps
+  /// go on with a request that was judged at its first.
+  unsigned secure_step = 0;
+  std::string step{};  ///< the task of that step, such as "secagg.hand_in"
+  bool metrics_in_sum =
+      false;  ///< of secure aggregation: there are metrics among the numbers that are summed
   std::optional<std::size_t> threshold{};  ///< of secure aggregation: how many clients can open a sum
   bool differential_privacy = false;       ///< the reply is noised, and debited from a ledger
   bool approved = false;                   ///< a person agreed (see Policy::manual_approval)
 
-  [[nodiscard]] RequestKey key() const { return {run, round, attempt, task, digest}; }
+  [[nodiscard]] RequestKey key() const { return {run, round, attempt, step.empty() ? task : step, digest}; }
 };
 
 /// What a node knows of itself when a request arrives.

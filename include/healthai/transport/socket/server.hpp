@@ -37,6 +37,8 @@ namespace healthai {
 /// `clients` from any thread.
 class SocketServer {
  public:
+  static constexpr bool clients_are_other_parties = true;  ///< see Confidentiality
+
   /// Listens from now on. \throws Error (`invalid_argument`) for options that contradict each other, (`connection`) when
   /// the port cannot be had, (`tls`) for certificates that cannot be used
   explicit SocketServer(SocketServerOptions options)

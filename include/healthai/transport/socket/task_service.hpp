@@ -117,22 +117,21 @@ class TaskService : public Service {
     [[nodiscard]] RequestFacts facts() const override {
       RequestFacts facts;
       facts.task = T::name;
-      const auto& broadcast = *broadcast_;
-      if constexpr (requires {
-                      { broadcast.id } -> std::convertible_to<RoundId>;
-                    }) {
-        facts.run = broadcast.id.run;
-        facts.round = broadcast.id.round;
-        facts.attempt = broadcast.id.attempt;
+      describe<T>(*broadcast_, facts);
+      if constexpr (requires { T::secure_step; }) {
+        facts.step = T::name;
+        facts.task.clear();
+        facts.secure_step = T::secure_step;
+        facts.secure_aggregation = true;
       }
-      if constexpr (requires { broadcast.parameters.size(); }) facts.parameters = broadcast.parameters.size();
-      if constexpr (requires { broadcast.objective.needs(); }) {
-        facts.needs = broadcast.objective.needs();
-        facts.local_steps = broadcast.objective.local_steps;
-        facts.learning_rate = broadcast.objective.learning_rate;
-        if (broadcast.objective.proximal_mu != 0) facts.proximal_mu = broadcast.objective.proximal_mu;
+      if constexpr (requires { typename T::Work; }) {  // of a secure sum: what a policy judges is the work
+        using Work = typename T::Work;
+        facts.task = Work::name;
+        describe<Work>(*broadcast_->work, facts);
+        facts.threshold = static_cast<std::size_t>(broadcast_->terms.parameters.threshold);
+        for (const auto& number : broadcast_->terms.plan.scalars())
+          facts.metrics_in_sum = facts.metrics_in_sum || number.name.starts_with("metric/");
       }
-      facts.metrics_only = std::is_same_v<typename T::Reply, EvaluateReply>;
       Sha256 digest;
       digest.update(T::name).update(head_);
       for (const auto& place : places_) digest.update(place);
@@ -149,6 +148,25 @@ class TaskService : public Service {
     }
 
    private:
+    template <class Work>
+    static void describe(const typename Work::Broadcast& broadcast, RequestFacts& facts) {
+      if constexpr (requires {
+                      { broadcast.id } -> std::convertible_to<RoundId>;
+                    }) {
+        facts.run = broadcast.id.run;
+        facts.round = broadcast.id.round;
+        facts.attempt = broadcast.id.attempt;
+      }
+      if constexpr (requires { broadcast.parameters.size(); }) facts.parameters = broadcast.parameters.size();
+      if constexpr (requires { broadcast.objective.needs(); }) {
+        facts.needs = broadcast.objective.needs();
+        facts.local_steps = broadcast.objective.local_steps;
+        facts.learning_rate = broadcast.objective.learning_rate;
+        if (broadcast.objective.proximal_mu != 0) facts.proximal_mu = broadcast.objective.proximal_mu;
+      }
+      facts.metrics_only = std::is_same_v<typename Work::Reply, EvaluateReply>;
+    }
+
     TaskService& service_;
     std::shared_ptr<typename T::Broadcast> broadcast_ = std::make_shared<typename T::Broadcast>();
     std::vector<std::byte> head_;  // with the arrays, what was received

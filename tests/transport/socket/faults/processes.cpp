@@ -1,14 +1,11 @@
 #include <doctest/doctest.h>
-#include <signal.h>
-#include <spawn.h>
-#include <sys/wait.h>
 
-#include <cstdlib>
 #include <string>
 #include <vector>
 
 #include "healthai/core/random.hpp"
 #include "transport/socket/faults/bad_wire.hpp"
+#include "transport/socket/faults/process.hpp"
 #include "transport/socket/faults/watched.hpp"
 
 namespace transport_socket_faults_processes_test {
@@ -18,46 +15,6 @@ using namespace socket_test;
 
 namespace {
 
-/// This program once more, to run one of the skipped cases below: a process that can be killed.
-class Process {
- public:
-  Process(const std::string& what, std::uint16_t port) {
-    const std::string filter = "--test-case=(process) " + what;
-    const std::string file =
-        "--source-file=*" + std::string(__FILE__).substr(std::string(__FILE__).rfind('/'));
-    const std::string environment = "HEALTHAI_TEST_PORT=" + std::to_string(port);
-    std::vector<char*> arguments;
-    for (const char* text : {"/proc/self/exe", "--no-skip", file.c_str(), filter.c_str()})
-      arguments.push_back(const_cast<char*>(text));
-    arguments.push_back(nullptr);
-    char* variables[] = {const_cast<char*>(environment.c_str()), nullptr};
-    posix_spawn_file_actions_t files;
-    ::posix_spawn_file_actions_init(&files);
-    ::posix_spawn_file_actions_addopen(&files, 1, "/dev/null", O_WRONLY, 0);
-    const int failed = ::posix_spawn(&id_, "/proc/self/exe", &files, nullptr, arguments.data(), variables);
-    ::posix_spawn_file_actions_destroy(&files);
-    REQUIRE(failed == 0);
-  }
-  Process(const Process&) = delete;
-  Process& operator=(const Process&) = delete;
-  ~Process() { kill(); }
-  /// \return whether that is what it died of
-  bool kill() {
-    if (id_ == 0) return false;
-    ::kill(id_, SIGKILL);
-    int status = 0;
-    ::waitpid(std::exchange(id_, 0), &status, 0);
-    return WIFSIGNALED(status);
-  }
-
- private:
-  pid_t id_ = 0;
-};
-std::uint16_t port_of_parent() {
-  const char* port = std::getenv("HEALTHAI_TEST_PORT");
-  REQUIRE(port != nullptr);
-  return static_cast<std::uint16_t>(std::atoi(port));
-}
 SocketClientOptions to_parent() {
   SocketClientOptions options = eager(port_of_parent());
   return options;
@@ -101,14 +58,14 @@ TEST_CASE("(process) a coordinator" * doctest::skip()) {
 
 TEST_CASE("A node is killed while it trains; started again, it is asked again") {
   SocketServer server{plaintext()};
-  Process first("a node that never answers", server.port());
+  Process first(__FILE__, "a node that never answers", server.port());
   REQUIRE(server.wait_for_clients(1, 20s));
   server.send<Scale>(server.clients(), counted(2, 3));
   REQUIRE(eventually([&] { return works_on_something(server); }));
   std::this_thread::sleep_for(50ms);
   CHECK(first.kill());
   CHECK(next_text(server, 100ms) == "nothing");  // it may come again
-  Process second("a node", server.port());
+  Process second(__FILE__, "a node", server.port());
   CHECK(next_text(server) == "north: 6");
   server.finish();
 }
@@ -118,7 +75,7 @@ TEST_CASE("A node is killed while it sends a large reply, and again, until one g
   constexpr std::size_t size =
       4'000'000;  // 32 MB: more than the system's buffers keep for a sender that is no more
   BadWire wire(server.port());
-  Process first("a node", wire.port());
+  Process first(__FILE__, "a node", wire.port());
   REQUIRE(server.wait_for_clients(1, 20s));
   wire.crumble(1 << 15, 1ms);  // from the start: an idle machine would have sent the reply before we look
   server.send<Scale>(server.clients(), counted(2, size));
@@ -126,7 +83,7 @@ TEST_CASE("A node is killed while it sends a large reply, and again, until one g
   CHECK(first.kill());
   wire.crumble(1 << 16, 0us);
   CHECK(next_text(server, 50ms) == "nothing");
-  Process second("a node", wire.port());
+  Process second(__FILE__, "a node", wire.port());
   CHECK(next_text(server) == "north: " + std::to_string(size * (size - 1)));
   server.finish();
 }
@@ -139,7 +96,7 @@ TEST_CASE("The coordinator is killed at any moment; its nodes come to the next o
   Stream random(1, Purpose::test);
   for (int i = 0; i < 6; ++i) {
     const int before = tallies[0].trained;
-    Process coordinator("a coordinator", port);
+    Process coordinator(__FILE__, "a coordinator", port);
     REQUIRE(eventually([&] { return tallies[0].trained > before; }, 30s));
     std::this_thread::sleep_for(std::chrono::duration<double, std::milli>(40 * uniform(random)));
     CHECK(coordinator.kill());

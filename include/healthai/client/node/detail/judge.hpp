@@ -55,7 +55,8 @@ inline std::optional<Refusal> Policy::judge(const RequestFacts& request, const N
   if (require_dp && !request.differential_privacy) {
     return refuse("requires differential privacy (require_dp), and this request has none");
   }
-  if (request.metrics_only && !metrics) return refuse("does not let metrics leave (metrics)");
+  if ((request.metrics_only || request.metrics_in_sum) && !metrics)
+    return refuse("does not let metrics leave (metrics)");
   for (const auto& [name, bounds] : mods) {
     const auto mod = node.mods.find(name);
     if (mod == node.mods.end() || !bounds.contain(mod->second)) {
