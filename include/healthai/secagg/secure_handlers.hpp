@@ -57,6 +57,7 @@ class SecureClient {
       refuse(error::secagg_replay,
              "it has released shares of this very request before, and makes no second sum of it");
     make_vector_ = [this, work = request.work, plan = request.terms.plan](std::stop_token stop) {
+      debit_noise(member_.rules, plan);  // before the data are touched
       Summand<typename T::Scalar> summand =
           T::summand(work_.template handle<T>({work, member_.id}, std::move(stop)));
       keep_planned(summand.scalars, plan);
