@@ -41,7 +41,7 @@ struct SecureAggregationOptions {
 ///     Federation federation{FedAvg{}, secure, {.rounds = 50}};
 ///
 /// So a strategy whose rule has to see each update, or that looks at replies one by one, does not compile over it. Sums are exact sums of
-/// whole numbers: the mean differs from the plain one by the rounding of `ranges` only, and by the noise that they ask for. A client that cannot be part of a round (too
+/// whole numbers: the mean differs from the plain one by the rounding of `ranges` only. A client that cannot be part of a round (too
 /// late, or it refuses) is a Failure like any other; where fewer than the threshold are left, all are, and no sum is opened.
 ///
 /// Satisfies SummingTransport for every additive task that SumRanges can plan. Thread safety: as Transport says.
