@@ -1,6 +1,7 @@
 #include "healthai/secagg/noise.hpp"
 
 #include <doctest/doctest.h>
+#include <rapidcheck.h>
 
 #include <boost/math/distributions/chi_squared.hpp>
 #include <cmath>
@@ -158,6 +159,39 @@ TEST_CASE("noise of a secure sum: the words are the clipped whole numbers and th
   broken.vectors[0].values.data()[1] = std::nan("");
   refuses([&] { static_cast<void>(plan.encode(broken, std::span<std::uint32_t>(out), random)); },
           error::not_finite, "NaN");
+}
+
+TEST_CASE(
+    "noise of a secure sum: whatever a member has, its whole numbers are no longer than the sensitivity") {
+  CHECK(rc::check([] {
+    const auto size = static_cast<std::size_t>(*rc::gen::inRange(1, 40));
+    const auto grid_bits = static_cast<std::uint32_t>(*rc::gen::inRange(6, 16));
+    const double clip = std::pow(10.0, *rc::gen::inRange(-6, 7));
+    const SegmentPlan plan({{"u", row(size), true, clip}, {"v", row(size), false, 3 * clip}}, {{"n", 7}}, 1,
+                           7, {2, grid_bits, 4});
+    Stream random(*rc::gen::arbitrary<std::uint64_t>(), Purpose::test);
+    const auto any = [&](double within) {  // up to a thousand clips, and far below the grid
+      return within * (2 * uniform(random) - 1) * std::pow(10.0, 8 * uniform(random) - 5);
+    };
+    Summand<double> with{1, {}, {{"n", any(7)}}}, without{1, {}, {{"n", 0}}};
+    for (const char* name : {"u", "v"}) {
+      Parameters<double> values(row(size));
+      for (double& value : values.span()) value = any(clip);
+      with.vectors.push_back({name, *name == 'u', values});
+      without.vectors.push_back({name, *name == 'u', Parameters<double>(row(size))});
+    }
+    // The same noise in both.
+    const Words one = encoded(plan, with, 3), zeros = encoded(plan, without, 3);
+    double squares = 0;
+    for (std::size_t i = 0; i < one.size(); ++i)
+      squares += std::pow(static_cast<double>(static_cast<std::int32_t>(one[i] - zeros[i])), 2);
+    RC_ASSERT(one[0] == zeros[0]);
+    RC_ASSERT(squares <= 3 * std::pow(4.0, grid_bits));
+    // And no shorter than rounding makes them, where something is to be clipped.
+    const double length = norm(with.vectors[0].values);
+    if (length > clip)
+      RC_ASSERT(squares >= std::pow(std::ldexp(1, static_cast<int>(grid_bits)) - 2 * std::sqrt(40), 2));
+  }));
 }
 
 TEST_CASE("noise of a secure sum: the opened sum has the distribution of a sum of discrete Gaussians") {
