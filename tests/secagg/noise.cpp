@@ -268,6 +268,8 @@ TEST_CASE("noise of a secure sum: settings that promise what they cannot keep ar
   refuses(plan({0.5, 3, 4}), error::invalid_argument, "variance of 16 to 2^62 steps");
   refuses(plan({1e4, 30, 4}), error::invalid_argument, "variance of 16 to 2^62 steps");
   refuses(plan({8, 2, 4}, 1, 1000), error::invalid_argument, "take more grid_bits");
+  // What a coordinator claims costs no memory.
+  refuses(plan({1, 20, 4}, 1, std::size_t{1} << 50U), error::invalid_argument, "take more grid_bits");
   // A sparse graph's threshold is of neighbours: it does not tell how many are in the sum.
   refuses(
       [] {

@@ -312,7 +312,7 @@ class SegmentPlan {
   void make_room_for_noise() {
     for (const VectorSegment& segment : vectors_) {
       naming(segment.name, [&] {
-        static_cast<void>(ClippedGradientSum(segment.layout.size(), segment.clip, noise_.grid_bits));
+        static_cast<void>(ClippedGradientSum::reach(segment.layout.size(), segment.clip, noise_.grid_bits));
       });
     }
     const double most = most_in_sum();
