@@ -63,7 +63,7 @@ TEST_CASE("noise that hospitals put together") {
     const auto ledger = std::make_shared<BudgetLedger>(folder + "-budget.jsonl", key, within);
     secagg::SecureMember self{site, key, members, {}, {}};
     self.rules.options = {.corrupt = 0.1, .dropout = 0};
-    self.rules.minimum_noise_multiplier = 2;
+    self.rules.minimum_noise_multiplier = 1.5;
     self.rules.debit = [ledger](const Mechanism& spent) {
       ledger->debit({"icu-2026", "hospital"}, spent, "trial 7");
     };
