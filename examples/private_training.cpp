@@ -4,7 +4,6 @@
 #include <cstdio>
 #include <healthai/client/private_trainer.hpp>
 #include <healthai/crypto/random_bytes.hpp>
-#include <healthai/data/patient_rows.hpp>
 #include <healthai/healthai.hpp>
 #include <healthai/privacy/calibration.hpp>
 #include <healthai/reporting/line_plot.hpp>
