@@ -90,7 +90,9 @@ TEST_CASE("noise that hospitals put together") {
   }
   // An eleventh round is more than was calculated: nobody sends anything.
   const auto after = Federation{FedAvg{}, secure, {.rounds = 1, .seed = 2}}.run(outcome.parameters);
-  CHECK(after.completed_rounds == 0);
+  CHECK(after.history.at(0).participants.empty());
+  CHECK(after.history.at(0).failures.size() == 4);
+  CHECK(after.parameters.data()[0] == outcome.parameters.data()[0]);
   for (const auto& ledger : ledgers) CHECK(ledger->spent({"icu-2026", "hospital"})[0].steps == 10);
 }
 
