@@ -12,6 +12,7 @@
 #include "healthai/data/idx.hpp"
 #include "healthai/data/npy.hpp"
 #include "healthai/data/partition.hpp"
+#include "healthai/data/patient_rows.hpp"
 #include "healthai/data/scaling.hpp"
 #include "healthai/data/table.hpp"
 #include "healthai/model/array_features.hpp"

@@ -152,6 +152,64 @@ TEST_CASE("no row moves the model by more than its clip, whatever is in it") {
   }
 }
 
+TEST_CASE("rows of one patient are drawn together, and their gradients are clipped as one") {
+  // Patients: rows 0, 2, 4 with a sum of 0.9; row 1 with 5; rows 3, 5 that cancel.
+  Fixed model{{0.5, 5, 0.6, 7, -0.2, -7}};
+  const auto seen = model.seen;
+  const std::vector<std::vector<std::size_t>> patients{{0, 2, 4}, {1}, {3, 5}};
+  PrivateTrainer all(model, {.clip = 1, .sampling_rate = 1, .learning_rate = 1, .grid_bits = 30}, NoNoise(),
+                     nullptr, patients);
+  const auto reply = all.train(request_at(0), {});
+  CHECK(reply.update.data()[0] == doctest::Approx(-(0.9 + 1 + 0) / 3).epsilon(1e-8));
+  CHECK(reply.num_examples == 3);  // how many rows they have shows nowhere
+  CHECK(*seen == patients);
+  // In a sample a patient has all of his rows or none, and the patients are independent.
+  seen->clear();
+  PrivateTrainer sampled(model, {.clip = 1, .sampling_rate = 0.3, .learning_rate = 1}, NoNoise(), nullptr,
+                         patients);
+  const int n = 6000;
+  std::vector<double> drawn(3);
+  double first_two = 0;
+  for (int i = 0; i < n; ++i) {
+    seen->clear();
+    static_cast<void>(sampled.train(request_at(0), {}));
+    std::vector<bool> in(3);
+    for (const auto& rows : *seen) {
+      const auto patient = std::find(patients.begin(), patients.end(), rows);
+      REQUIRE(patient != patients.end());
+      const auto number = static_cast<std::size_t>(patient - patients.begin());
+      CHECK_FALSE(in[number]);
+      in[number] = true;
+      ++drawn[number];
+    }
+    first_two += in[0] && in[1] ? 1 : 0;
+  }
+  for (const double count : drawn) CHECK(std::fabs(count - n * 0.3) < 5 * std::sqrt(n * 0.3 * 0.7));
+  CHECK(std::fabs(first_two - n * 0.09) < 5 * std::sqrt(n * 0.09 * 0.91));
+  // One patient a row is the usual training, bit for bit.
+  const std::vector<std::vector<std::size_t>> rows{{0}, {1}, {2}, {3}, {4}, {5}};
+  const auto trained = [&](std::vector<std::vector<std::size_t>> units) {
+    PrivateTrainer trainer(model, {.clip = 1, .noise_multiplier = 0.5, .sampling_rate = 0.5, .steps = 9},
+                           ExactNoise(Stream(4, Purpose::test)), nullptr, std::move(units));
+    return trainer.train(request_at(1), {}).update.data()[0];
+  };
+  CHECK(trained(rows) == trained({}));
+  // A row that has something that is no number takes its patient with it, and says nothing.
+  PrivateTrainer broken(Fixed{{0.5, std::nan(""), 0.25}},
+                        {.clip = 1, .sampling_rate = 1, .learning_rate = 1, .grid_bits = 30}, NoNoise(),
+                        nullptr, {{0, 1}, {2}});
+  CHECK(broken.train(request_at(0), {}).update.data()[0] == doctest::Approx(-0.25 / 2).epsilon(1e-8));
+
+  for (const std::vector<std::vector<std::size_t>>& bad :
+       {std::vector<std::vector<std::size_t>>{{0, 1}, {2, 3}, {4}},  // a row that is nobody's
+        {{0, 1, 2}, {2, 3, 4, 5}},
+        {{0, 1, 2, 3, 4, 5}, {}},
+        {{0, 1, 2, 3, 4, 5, 6}}}) {
+    CHECK(model_test::thrown([&] { PrivateTrainer(model, {}, NoNoise(), nullptr, bad); }).id ==
+          "invalid_data");
+  }
+}
+
 TEST_CASE_TEMPLATE("the noise has the standard deviation that is claimed, on empty batches too", Noise,
                    TestNoise, ExactNoise<Stream>) {
   const auto noise = [] {

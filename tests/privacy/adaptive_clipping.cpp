@@ -3,10 +3,13 @@
 #include <doctest/doctest.h>
 #include <rapidcheck.h>
 #include <algorithm>
+#include <boost/random/normal_distribution.hpp>
 #include <cmath>
 #include <functional>
 #include <string>
 #include <vector>
+
+#include "healthai/core/random.hpp"
 
 namespace privacy_adaptive_clipping_test {
 
@@ -59,6 +62,30 @@ TEST_CASE("adaptive clipping: the bound goes to the quantile, from below and fro
   }
 }
 
+TEST_CASE(
+    "adaptive clipping: under noise too it follows the quantile, and with the sign turned it runs away") {
+  std::vector<double> lengths;  // of 100 clients: 0.1, 0.2, ..., 10
+  for (int k = 1; k <= 100; ++k) lengths.push_back(k / 10.0);
+  const AdaptiveClipping clipping{.quantile = 0.5};
+  const double sigma = adaptive_clipping_noise(1, 100).count_stddev;
+  for (const double start : {1.0, 9.0}) {
+    Stream stream(1, Purpose::test);
+    boost::random::normal_distribution<double> normal(0, sigma / 100);
+    double bound = start, turned = start, sum = 0;
+    for (int round = 0; round < 600; ++round) {
+      bound = clipping.next_bound(bound, share_within(lengths, bound) + normal(stream));
+      if (round >= 200) sum += std::log(bound);
+      // A peer that counts those above the bound, and keeps the sign.
+      turned = clipping.next_bound(turned, 1 - share_within(lengths, turned));
+    }
+    // Near the quantile of 5 the share is bound / 10 and d log(bound) = -0.2 (0.5 (bound / 5 - 1) + noise): the noise, of a deviation of
+    // 0.05, leaves log(bound) with one of about 0.2 * 0.05 / sqrt(2 * 0.1) = 0.022, and its mean over 400 rounds with much less.
+    CHECK(std::exp(sum / 400) == doctest::Approx(5).epsilon(0.03));
+    CHECK(std::fabs(std::log(bound / 5)) < 6 * 0.022);
+    CHECK((start < 5 ? turned < 0.1 : turned > 10));
+  }
+}
+
 TEST_CASE("adaptive clipping: both parts of the noise together are worth the whole") {
   // Hand-computed: (1 - 1/100)^(-1/2).
   CHECK(adaptive_clipping_noise(1, 100).count_stddev == 5);
@@ -66,7 +93,7 @@ TEST_CASE("adaptive clipping: both parts of the noise together are worth the who
   CHECK(rc::check([] {
     const double z = *rc::gen::inRange(1, 1000) / 100.0;
     const double sigma = z / 2 * (1 + *rc::gen::inRange(1, 1000) / 100.0);
-    const auto noise = adaptive_clipping_noise(z, 1, sigma);
+    const auto noise = adaptive_clipping_noise(z, 101, sigma);
     RC_ASSERT(noise.count_stddev == sigma);
     RC_ASSERT(noise.update_multiplier > z);
     // Independent Gaussian releases add up as multiplier^-2: the updates, and a count of sensitivity 1/2.
@@ -81,8 +108,13 @@ TEST_CASE("adaptive clipping: no noise, or more than a count of so few clients c
   CHECK(adaptive_clipping_noise(0, 50, 2.0).count_stddev == 2);
   // The multiplier must be below a tenth of the clients.
   CHECK(adaptive_clipping_noise(9.9, 100).update_multiplier > 9.9);
-  refuses([] { static_cast<void>(adaptive_clipping_noise(10, 100)); }, "noise multiplier of 10");
-  refuses([] { static_cast<void>(adaptive_clipping_noise(1, 10)); }, "deviation of 0.5; take more clients");
+  refuses([] { static_cast<void>(adaptive_clipping_noise(10, 100)); },
+          "noise multiplier of 10 must be below a tenth");
+  refuses([] { static_cast<void>(adaptive_clipping_noise(1, 10)); },
+          "clients, who are 10; take more clients");
+  // Whatever noise the count is given.
+  refuses([] { static_cast<void>(adaptive_clipping_noise(10, 100, 1000.0)); },
+          "below a tenth of the clients");
   refuses([] { static_cast<void>(adaptive_clipping_noise(2, 100, 1.0)); }, "deviation of 1;");
 }
 

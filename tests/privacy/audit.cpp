@@ -1,95 +1,30 @@
-// Is what the mechanisms release as private as is claimed? Two neighbouring inputs, many runs on each, and the best attack there is
-// on normal noise: a threshold on the direction in which they differ. What it finds is a lower bound on epsilon, with confidence
-// (cf. Jagielski, Ullman, Oprea: Auditing Differentially Private Machine Learning, 2020; Nasr, Song, Thakurta, Papernot,
-// Carlini: Adversary Instantiation, 2021). It must stay below the claim, and rise above it where there is a bug.
+// Sums with discrete Gaussian noise, under attack: noise of who sums, of who sends, of all who send together, and on updates of hospitals.
+#include "privacy/audit.hpp"
+
 #include <doctest/doctest.h>
 
-#include <algorithm>
-#include <cmath>
 #include <cstdint>
-#include <functional>
 #include <memory>
+#include <span>
 #include <vector>
 
-#include <boost/math/distributions/binomial.hpp>
-
 #include "client/wrapping.hpp"
-#include "healthai/client/private_trainer.hpp"
+#include "healthai/client/clipped.hpp"
 #include "healthai/core/random.hpp"
-#include "healthai/model/logistic.hpp"
+#include "healthai/privacy/clipped_gradient_sum.hpp"
 #include "healthai/privacy/discrete_gaussian.hpp"
+#include "healthai/privacy/noise_source.hpp"
+#include "healthai/secagg/segments.hpp"
 
 namespace privacy_audit_test {
 
 using namespace healthai;
+using namespace audit;
 
 namespace {
 
-constexpr double delta = 0.01;
-constexpr int runs = 20000;  // on each input; half of them choose the threshold, and the others are counted
-using Mechanism =
-    std::function<double(bool)>;  // runs once, with or without the one; what the attacker looks at
-
-/// Phi(s/2 - eps/s) - e^eps Phi(-s/2 - eps/s), s = 1 / noise multiplier (Balle, Wang 2018, theorem 8).
-double analytic_delta(double noise_multiplier, double epsilon) {
-  const double s = 1 / noise_multiplier;
-  const auto phi = [](double x) { return std::erfc(-x / std::sqrt(2.0)) / 2; };
-  return phi(s / 2 - epsilon / s) - std::exp(epsilon) * phi(-s / 2 - epsilon / s);
-}
-/// The claim: the epsilon at which a sum with this noise, over a Poisson sample of this rate, has `delta`. Sampling makes log(1 + q (e^eps - 1)) and
-/// q delta of eps and delta (Balle, Barthe, Gaboardi: Privacy Amplification by Subsampling, 2018, theorem 8).
-double claimed_epsilon(double noise_multiplier, double sampling_rate = 1) {
-  double low = 0, high = 50;
-  for (int i = 0; i < 100; ++i) {
-    const double middle = (low + high) / 2;
-    (sampling_rate * analytic_delta(noise_multiplier, middle) > delta ? low : high) = middle;
-  }
-  return std::log1p(sampling_rate * std::expm1(high));
-}
-
-/// The largest epsilon that the attack proves, each probability with a confidence of 1 - 1e-4 (Clopper, Pearson 1934): of an event S,
-/// P(S | with) <= e^eps P(S | without) + delta, and the other way round.
-double proven_epsilon(const Mechanism& mechanism) {
-  std::vector<double> with, without;
-  for (int i = 0; i < runs; ++i) {
-    with.push_back(mechanism(true));
-    without.push_back(mechanism(false));
-  }
-  constexpr int half = runs / 2;
-  const auto count = [](const std::vector<double>& values, int begin, double threshold, double sign) {
-    return static_cast<double>(std::count_if(values.begin() + begin, values.begin() + begin + half,
-                                             [&](double x) { return sign * x > sign * threshold; }));
-  };
-  const auto bound = [](double of_first, double of_second) {
-    using Binomial = boost::math::binomial_distribution<double>;
-    const double low = Binomial::find_lower_bound_on_p(half, of_first, 1e-4);
-    const double high = Binomial::find_upper_bound_on_p(half, of_second, 1e-4);
-    return low > delta ? std::log((low - delta) / high) : 0;
-  };
-  double proven = 0;
-  for (const double sign : {1.0, -1.0}) {
-    for (const bool swapped : {false, true}) {
-      const auto& first = swapped ? without : with;
-      const auto& second = swapped ? with : without;
-      std::vector<double> thresholds(first.begin(), first.begin() + half);
-      std::sort(thresholds.begin(), thresholds.end());
-      double best = 0, chosen = thresholds.front();
-      for (int quantile = 1; quantile < 50; ++quantile) {
-        const double threshold = thresholds[static_cast<std::size_t>(half * quantile / 50)];
-        const double found = bound(count(first, 0, threshold, sign), count(second, 0, threshold, sign));
-        if (found > best) {
-          best = found;
-          chosen = threshold;
-        }
-      }
-      proven = std::max(proven, bound(count(first, half, chosen, sign), count(second, half, chosen, sign)));
-    }
-  }
-  return proven;
-}
-
 /// A sum of integer vectors in two dimensions, of which one is there or not. \param length of that one, in units of the sensitivity
-Mechanism integer_sum(double noise_multiplier, double length = 1) {
+Release central(double noise_multiplier, double length = 1) {
   const double sensitivity = 1000;
   const auto gaussian =
       DiscreteGaussian::of_variance(noise_multiplier * noise_multiplier * sensitivity * sensitivity);
@@ -102,40 +37,64 @@ Mechanism integer_sum(double noise_multiplier, double length = 1) {
   };
 }
 
-/// A bug: noise of half the standard deviation.
-struct HalfNoise {
-  ExactNoise<Stream> inner{Stream(2, Purpose::test)};
-  void add_gaussian(std::span<std::int64_t> sums, double variance) { inner.add_gaussian(sums, variance / 4); }
-  [[nodiscard]] Stream& generator() { return inner.generator(); }
-};
-static_assert(NoiseSource<HalfNoise>);
+/// What a secure sum opens, of hospitals whose updates have two numbers: one of them sends (30, 40) or zeros, the others something that
+/// everybody knows. The clip is 1. Colluding hospitals tell the coordinator their noise, so that it is as if they had none: here only the
+/// honest ones are there.
+/// \param counted_on  how many honest ones the noise is divided by
+/// \param honest      how many there are
+Release distributed(double noise_multiplier, std::uint64_t counted_on, int honest, double longer_clip = 1) {
+  const Layout layout{{"w", {2}}};
+  const secagg::SegmentPlan plan({{"update", layout, true, longer_clip}}, {}, 1, 20,
+                                 {noise_multiplier / longer_clip, 10, counted_on});
+  return [=, random = Stream(2, Purpose::test)](bool there) mutable {
+    std::vector<std::uint32_t> sum(plan.size()), words(plan.size());
+    for (int k = 0; k < honest; ++k) {
+      const double scale = k > 0 ? 0.001 * k : there ? 1.0 : 0.0;
+      const Parameters<double> update(layout, std::vector<double>{30 * scale, 40 * scale});
+      static_cast<void>(
+          plan.encode(Summand<double>{100, {{"update", true, update}}, {}}, std::span(words), random));
+      for (std::size_t i = 0; i < sum.size(); ++i) sum[i] += words[i];
+    }
+    const auto opened = plan.decode(std::span<const std::uint32_t>(sum), static_cast<std::uint64_t>(honest));
+    const Parameters<double>& total = opened.vectors[0].values;
+    return 0.6 * total.data()[0] + 0.8 * total.data()[1];
+  };
+}
 
-/// One step of DP-SGD; the last of six patients is there, or has zeros only, whose gradient is zero (there is no intercept), so that it is as
-/// if he were not, but for the number of rows, which is public.
-template <class Noise>
-Mechanism one_step(PrivateTraining training, Noise (*noise)()) {
-  const auto trainer = [&](bool there) {
-    FeatureMatrix<double> x(6, 2);
-    x << 1, 0.5, -1, 0.3, 0.2, 0.2, -0.7, -1, 0.1, 2, 3, 4;
-    if (!there) x.row(5).setZero();
-    training.steps = 1;
-    training.learning_rate = 1;
-    return std::make_shared<PrivateTrainer<LogisticModel<double>, Noise>>(
-        LogisticModel<double>(x, {0, 1, 0, 1, 1, 0}, {.intercept = false}), training, noise());
-  };
-  const auto with = trainer(true), without = trainer(false);
-  const auto request =
-      wrapping::train_at(LogisticModel<double>::layout_for(2, {.intercept = false}), {1, -0.5});
-  return [=](bool there) {
-    const auto reply = (there ? with : without)->train(request, {});
-    return -(3 * reply.update.data()[0] + 4 * reply.update.data()[1]);  // along the patient's gradient
-  };
+/// Noise on each hospital's own vector, that one's being seen.
+Release local(double noise_multiplier) {
+  return distributed(noise_multiplier, 1, 1);
 }
-ExactNoise<Stream> exact() {
-  return ExactNoise{Stream(3, Purpose::test)};
-}
-HalfNoise half() {
-  return {};
+
+/// A hospital's training of many steps: whatever it does, here it goes far.
+struct Trained {
+  double far = 0;
+  TrainReply<double> train(const TrainRequest<double>& request, std::stop_token) const {
+    TrainReply<double> reply;
+    reply.update = Parameters<double>(request->parameters.layout(), std::vector<double>{3 * far, -4 * far});
+    reply.num_examples = 10;
+    return reply;
+  }
+  static EvaluateReply evaluate(const EvaluateRequest<double>&, std::stop_token) { return {}; }
+};
+
+/// Updates of five hospitals, each clipped to 0.5, and noise on their sum; one of them went far, or has zeros.
+/// \param weight  of the one; the noise is that for equal weights of 1
+Release of_updates(double noise_multiplier, double bound, double weight = 1) {
+  const auto request = wrapping::train_at(Layout{{"w", {2}}}, {0, 0});
+  const double clip = 0.5;
+  const double stddev = noise_multiplier * clip * 1024;  // in steps of 1/1024
+  return [=, noise = std::make_shared<ExactNoise<Stream>>(Stream(4, Purpose::test))](bool there) {
+    std::vector<std::int64_t> sums(2);
+    for (int k = 0; k < 5; ++k) {
+      Clipped client{Trained{k > 0 ? 0.1 * k : there ? 7.0 : 0.0}, {.bound = bound}};
+      const auto update = client.train(request, {}).update;
+      for (std::size_t j = 0; j < 2; ++j)
+        sums[j] += static_cast<std::int64_t>((k > 0 ? 1 : weight) * update.data()[j] * 1024);  // towards 0
+    }
+    noise->add_gaussian(sums, stddev * stddev);
+    return 0.6 * static_cast<double>(sums[0]) - 0.8 * static_cast<double>(sums[1]);
+  };
 }
 
 }  // namespace
@@ -149,31 +108,48 @@ TEST_CASE("audit: the claims are those of the analytic Gaussian mechanism") {
 
 TEST_CASE("audit: a sum with discrete Gaussian noise leaks no more than is claimed, and nearly that") {
   const double claim = claimed_epsilon(1);
-  const double proven = proven_epsilon(integer_sum(1));
+  const double proven = proven_epsilon(central(1));
   CHECK(proven < claim);
   CHECK(proven > 0.5 * claim);  // so that the attack is worth its name
 }
 
 TEST_CASE("audit: it notices noise of half the size, and a vector that was not clipped") {
   const double claim = claimed_epsilon(1);
-  CHECK(proven_epsilon(integer_sum(0.5)) > claim);
-  CHECK(proven_epsilon(integer_sum(1, 3)) > claim);
+  CHECK(proven_epsilon(central(0.5)) > claim);
+  CHECK(proven_epsilon(central(1, 3)) > claim);
 }
 
-TEST_CASE("audit: a step of DP-SGD, with and without sampling") {
-  for (const double rate : {1.0, 0.5}) {
-    CAPTURE(rate);
-    const double claim = claimed_epsilon(1, rate);
-    const PrivateTraining training{.clip = 1, .noise_multiplier = 1, .sampling_rate = rate};
-    const double proven = proven_epsilon(one_step(training, &exact));
-    CHECK(proven < claim);
-    CHECK(proven > 0.4 * claim);
-    // Noise scaled wrongly by a half.
-    CHECK(proven_epsilon(one_step(training, &half)) > claim);
-    // Clipping left out: the patient's gradient is about 4 long, and the noise is that for 1.
-    const PrivateTraining unclipped{.clip = 100, .noise_multiplier = 0.01, .sampling_rate = rate};
-    CHECK(proven_epsilon(one_step(unclipped, &exact)) > claim);
-  }
+TEST_CASE("audit: noise on a hospital's own vector") {
+  const double claim = claimed_epsilon(1);
+  const double proven = proven_epsilon(local(1));
+  CHECK(proven < claim);
+  CHECK(proven > 0.5 * claim);
+  CHECK(proven_epsilon(local(0.5)) > claim);
+}
+
+TEST_CASE("audit: noise that hospitals put together under secure aggregation") {
+  const double claim = claimed_epsilon(1);
+  // The smallest sum that is opened: as many honest ones as are counted on.
+  const double proven = proven_epsilon(distributed(1, 4, 4), 12000);
+  CHECK(proven < claim);
+  CHECK(proven > 0.5 * claim);
+  // More of them add more noise than is needed.
+  CHECK(proven_epsilon(distributed(1, 4, 8), 4000) < claim);
+  // Bugs: the noise divided by all 16 on the roster; an account that forgets who drops out; a clip that is not the one of the noise.
+  CHECK(proven_epsilon(distributed(1, 16, 4), 8000) > claim);
+  CHECK(proven_epsilon(distributed(1, 4, 1), 8000) > claim);
+  CHECK(proven_epsilon(distributed(1, 4, 4, 3), 8000) > claim);
+}
+
+TEST_CASE("audit: updates of hospitals, clipped as a whole") {
+  const double claim = claimed_epsilon(1);
+  const double proven = proven_epsilon(of_updates(1, 0.5));
+  CHECK(proven < claim);
+  CHECK(proven > 0.5 * claim);
+  // Bugs: noise of half the size, no clipping to speak of, noise for equal weights under weights that differ.
+  CHECK(proven_epsilon(of_updates(0.5, 0.5)) > claim);
+  CHECK(proven_epsilon(of_updates(1, 2)) > claim);
+  CHECK(proven_epsilon(of_updates(1, 0.5, 3)) > claim);
 }
 
 }  // namespace privacy_audit_test

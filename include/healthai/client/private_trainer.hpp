@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -23,10 +24,10 @@ namespace healthai {
 
 /// How a PrivateTrainer trains.
 struct PrivateTraining {
-  double clip = 1;  ///< > 0; bound of the Euclidean length of each row's gradient
+  double clip = 1;  ///< > 0; bound of the Euclidean length of each unit's gradient
   double noise_multiplier =
       1;  ///< > 0; standard deviation of the noise on a sum of clipped gradients, over `clip`
-  double sampling_rate = 0.1;  ///< in (0, 1]; probability with which each row is in the batch of a step
+  double sampling_rate = 0.1;  ///< in (0, 1]; probability with which each unit is in the batch of a step
   std::uint64_t steps = 1;     ///< at least 1; in a round
   double learning_rate = 0.1;  ///< > 0
   /// In [1, 30]; gradients are rounded to multiples of clip 2^-grid_bits. The noise multiplier is at most 2^(31 - grid_bits).
@@ -35,11 +36,12 @@ struct PrivateTraining {
   bool answers_evaluation = false;
 };
 
-/// A client whose training is differentially private for each of its rows (for patients, if each has one row): DP-SGD (Abadi, Chu,
-/// Goodfellow, McMahan, Mironov, Talwar, Zhang: Deep Learning with Differential Privacy, 2016, algorithm 1). In each step every row is in
-/// the batch B with the probability `sampling_rate`, whatever the others (Poisson sampling), and with n rows
+/// A client whose training is differentially private for each of its units, which are its rows unless it is told which rows belong
+/// together (those of one patient, see `rows_by_patient`): DP-SGD (Abadi, Chu, Goodfellow, McMahan, Mironov, Talwar, Zhang: Deep
+/// Learning with Differential Privacy, 2016, algorithm 1). In each step every unit is in the batch B with the probability
+/// `sampling_rate`, whatever the others (Poisson sampling), and with n units
 ///
-///     g = 1 / (sampling_rate n) ( sum over i in B of clip(gradient of row i) + noise ) + gradient of the penalty
+///     g = 1 / (sampling_rate n) ( sum over i in B of clip(sum of the gradients of unit i's rows) + noise ) + gradient of the penalty
 ///         + mu (w - w_g) + linear_correction
 ///     w = w - learning_rate g
 ///
@@ -50,9 +52,9 @@ struct PrivateTraining {
 ///     PrivateTrainer client{LogisticModel<double>{x, y}, {.clip = 1, .noise_multiplier = 1.1, .sampling_rate = 0.05, .steps = 20},
 ///                           ExactNoise{generator}};                              // a cryptographic one
 ///
-/// **What it promises** is what an accountant makes of `mechanism()`, for each training: in the unit of a row, between data with
-/// and without it, against anybody who sees the updates. The number of rows is taken as public: it stands in the division, and
-/// is `num_examples`, as weights are; so do not weight by it where it is a secret. A reply has no metrics, for a loss would be one more answer about
+/// **What it promises** is what an accountant makes of `mechanism()`, for each training: in the unit of a row, or of a patient, between
+/// data with and without it, against anybody who sees the updates. The number of units is taken as public: it stands in the division, and
+/// is `num_examples`, as weights are; so do not weight by it where it is a secret. How many rows a patient has shows nowhere. A reply has no metrics, for a loss would be one more answer about
 /// the data. `debit` is called before the data are touched, so that a BudgetLedger can note the expense or refuse it; the caller who gives
 /// none counts trainings himself.
 ///
@@ -73,14 +75,18 @@ class PrivateTrainer {
  public:
   using Scalar = typename M::Scalar;
   using Debit = std::function<void(const Mechanism&)>;
+  using Units = std::vector<std::vector<std::size_t>>;
 
   /// \param debit called with `mechanism()` before each training; what it throws ends the request, and no data were touched
-  /// \throws Error (`invalid_argument`) for a setting outside its range, (`invalid_data`) for a model without rows
-  PrivateTrainer(M model, PrivateTraining training, Noise noise, Debit debit = {})
+  /// \param units the rows of each patient; every row of the model in one of them. Empty: each row is a patient
+  /// \throws Error (`invalid_argument`) for a setting outside its range, (`invalid_data`) for a model without rows, or for units that do not
+  ///   hold every row once
+  PrivateTrainer(M model, PrivateTraining training, Noise noise, Debit debit = {}, Units units = {})
       : model_(std::move(model)),
         training_(training),
         noise_(std::move(noise)),
         debit_(std::move(debit)),
+        units_(std::move(units)),
         sum_(model_.layout().size(), training.clip, training.grid_bits) {
     mechanism().validate();
     variance_ = sum_.noise_variance(training.noise_multiplier);
@@ -89,6 +95,7 @@ class PrivateTrainer {
                                                number_text(training.learning_rate));
     }
     if (model_.num_examples() == 0) throw Error(error::invalid_data, "private training: there are no rows");
+    if (!units_.empty()) require_each_row_once();
   }
 
   [[nodiscard]] static constexpr ObjectiveParts honours() noexcept {
@@ -109,9 +116,9 @@ class PrivateTrainer {
     check(request);
     if (debit_) debit_(mechanism());
 
-    const auto rows = static_cast<double>(model_.num_examples());
+    const auto units = static_cast<double>(num_units());
     const double rate = objective.learning_rate.value_or(training_.learning_rate);
-    const double scale = sum_.step() / (training_.sampling_rate * rows);
+    const double scale = sum_.step() / (training_.sampling_rate * units);
     TrainReply<Scalar> reply;
     Parameters<Scalar> local = global;
     Parameters<Scalar> gradient(global.layout());
@@ -122,9 +129,8 @@ class PrivateTrainer {
         break;
       }
       sum_.clear();
-      draw_rows();
-      model_.for_each_gradient(local, std::span<const std::size_t>(chosen_),
-                               [this](std::span<const double> one) { sum_.add(one); });
+      draw_units();
+      add_gradients(local);
       noise_.add_gaussian(sum_.sums(), variance_);
       for (std::size_t j = 0; j < gradient.size(); ++j) {
         gradient.data()[j] = static_cast<Scalar>(scale * static_cast<double>(sum_.sums()[j]));
@@ -140,7 +146,7 @@ class PrivateTrainer {
     sum_.clear();  // sums without noise stay nowhere
     local.flat() -= global.flat();
     reply.update = std::move(local);
-    reply.num_examples = rows;
+    reply.num_examples = units;
     reply.effective_steps = way;
     reply.learning_rate = rate;
     return reply;
@@ -190,9 +196,48 @@ class PrivateTrainer {
     }
   }
 
-  /// Each row with the probability sampling_rate, rounded down to a multiple of 2^-64.
-  void draw_rows() {
-    const std::size_t rows = model_.num_examples();
+  [[nodiscard]] std::size_t num_units() const {
+    return units_.empty() ? model_.num_examples() : units_.size();
+  }
+  void require_each_row_once() const {
+    std::vector<bool> seen(model_.num_examples());
+    std::size_t rows = 0;
+    bool good = true;
+    for (const std::vector<std::size_t>& unit : units_) {
+      good = good && !unit.empty();
+      for (const std::size_t row : unit) {
+        good = good && row < seen.size() && !seen[row];
+        if (!good) break;
+        seen[row] = true;
+        ++rows;
+      }
+    }
+    if (good && rows == seen.size()) return;
+    throw Error(error::invalid_data, "private training: the patients must have each of the " +
+                                         std::to_string(seen.size()) +
+                                         " rows once, and at least one row each");
+  }
+  /// The clipped gradients of those who were chosen.
+  void add_gradients(const Parameters<Scalar>& at) {
+    if (units_.empty()) {
+      model_.for_each_gradient(at, std::span<const std::size_t>(chosen_),
+                               [this](std::span<const double> one) { sum_.add(one); });
+      return;
+    }
+    std::vector<double> gradient(at.size());
+    for (const std::size_t unit : chosen_) {
+      std::fill(gradient.begin(), gradient.end(), 0.0);
+      model_.for_each_gradient(at, std::span<const std::size_t>(units_[unit]),
+                               [&gradient](std::span<const double> one) {
+                                 for (std::size_t j = 0; j < one.size(); ++j) gradient[j] += one[j];
+                               });
+      sum_.add(gradient);
+    }
+  }
+
+  /// Each unit with the probability sampling_rate, rounded down to a multiple of 2^-64.
+  void draw_units() {
+    const std::size_t units = num_units();
     const bool all = training_.sampling_rate >= 1;
     const auto threshold = all ? 0 : static_cast<std::uint64_t>(std::ldexp(training_.sampling_rate, 64));
     auto& generator = noise_.generator();
@@ -201,8 +246,8 @@ class PrivateTrainer {
             std::remove_reference_t<decltype(generator)>::max() == std::numeric_limits<std::uint64_t>::max(),
         "healthai: the generator must give 64 random bits at a time");
     chosen_.clear();
-    for (std::size_t row = 0; row < rows; ++row) {
-      if (all || generator() < threshold) chosen_.push_back(row);
+    for (std::size_t unit = 0; unit < units; ++unit) {
+      if (all || generator() < threshold) chosen_.push_back(unit);
     }
   }
 
@@ -210,6 +255,7 @@ class PrivateTrainer {
   PrivateTraining training_;
   Noise noise_;
   Debit debit_;
+  Units units_;
   ClippedGradientSum sum_;
   double variance_ = 0;
   std::vector<std::size_t> chosen_{};

@@ -63,9 +63,13 @@ struct AdaptiveClippingNoise {
 ///
 ///     z_Delta = (z^-2 - (2 sigma_b)^-2)^(-1/2)
 ///
-/// \param clients  expected in a round: sigma_b is a twentieth of it unless given, so that z must be below clients / 10
-/// \throws Error (`invalid_argument`) where the count's noise is too little to leave any for the updates, or for a number
-/// outside its range
+/// z must be below clients / 10: with sigma_b a twentieth of the clients nothing would be left for the updates otherwise, and with
+/// more the share that the bound follows is mostly noise. With few clients take a fixed bound, which is what everything
+/// here does unless it is told otherwise.
+/// \param clients       expected in a round
+/// \param count_stddev  sigma_b, if not clients / 20
+/// \throws Error (`invalid_argument`) for z >= clients / 10, where the count's noise is too little to leave any for the updates, or for
+/// a number outside its range
 [[nodiscard]] inline AdaptiveClippingNoise adaptive_clipping_noise(
     double noise_multiplier, double clients, std::optional<double> count_stddev = std::nullopt) {
   const auto require = [](bool good, const char* what, double value) {
@@ -77,6 +81,12 @@ struct AdaptiveClippingNoise {
   require(clients > 0, "the number of clients must be positive", clients);
   if (count_stddev) require(*count_stddev >= 0, "the count's noise must not be negative", *count_stddev);
   if (noise_multiplier == 0) return {count_stddev.value_or(0.0), 0.0};
+  if (noise_multiplier >= clients / 10) {
+    throw Error(error::invalid_argument,
+                "adaptive clipping: a noise multiplier of " + number_text(noise_multiplier) +
+                    " must be below a tenth of the clients, who are " + number_text(clients) +
+                    "; take more clients, a smaller multiplier, or a fixed bound");
+  }
   const double sigma = count_stddev.value_or(clients / 20);
   if (noise_multiplier >= 2 * sigma) {
     throw Error(error::invalid_argument,

@@ -39,7 +39,15 @@ class ClippedGradientSum {
   /// \param grid_bits  in [1, 30], and so many that what rounding may add is at most half of the clip: 4^grid_bits >= size
   /// \throws Error (`invalid_argument`) outside these
   ClippedGradientSum(std::size_t size, double clip, unsigned grid_bits)
-      : clip_(clip), grid_bits_(grid_bits), sums_(size), rounded_(size) {
+      : clip_(clip),
+        grid_bits_(grid_bits),
+        reach_(reach(size, clip, grid_bits)),
+        sums_(size),
+        rounded_(size) {}
+
+  /// The length that vectors are shortened to before they are rounded, in steps; nothing is allocated.
+  /// \throws Error (`invalid_argument`) as the constructor
+  [[nodiscard]] static double reach(std::size_t size, double clip, unsigned grid_bits) {
     const auto require = [](bool good, const std::string& what) {
       if (!good) throw Error(error::invalid_argument, "clipped gradients: " + what);
     };
@@ -47,10 +55,12 @@ class ClippedGradientSum {
             "the clip must be in [1e-290, 1e290], but is " + number_text(clip));
     require(grid_bits >= 1 && grid_bits <= most_bits,
             "grid_bits must be in [1, 30], but are " + std::to_string(grid_bits));
-    reach_ = std::ldexp(1, static_cast<int>(grid_bits)) - std::sqrt(static_cast<double>(size)) / 2;
-    require(2 * reach_ >= std::ldexp(1, static_cast<int>(grid_bits)),
-            "on a grid of 2^-" + std::to_string(grid_bits) + " of the clip, rounding " +
-                std::to_string(size) + " numbers may add more than half of it: take more grid_bits");
+    const double sensitivity = std::ldexp(1, static_cast<int>(grid_bits));
+    const double left = sensitivity - std::sqrt(static_cast<double>(size)) / 2;
+    require(2 * left >= sensitivity, "on a grid of 2^-" + std::to_string(grid_bits) +
+                                         " of the clip, rounding " + std::to_string(size) +
+                                         " numbers may add more than half of it: take more grid_bits");
+    return left;
   }
 
   /// \throws Error (`layout_mismatch`) for a vector of another size, (`overflow`) for more than 2^32 - 1 vectors in a sum
@@ -123,7 +133,7 @@ class ClippedGradientSum {
 
   double clip_;
   unsigned grid_bits_;
-  double reach_ = 0;  // the length that vectors are shortened to, in steps
+  double reach_;  // the length that vectors are shortened to, in steps
   std::uint64_t count_ = 0;
   std::vector<std::int64_t> sums_;
   std::vector<std::int64_t> rounded_;

@@ -7,6 +7,7 @@
 
 #include "healthai/core/error.hpp"
 #include "healthai/core/training.hpp"
+#include "healthai/secagg/noise.hpp"
 #include "healthai/secagg/segments.hpp"
 #include "healthai/transport/concept.hpp"
 
@@ -24,6 +25,10 @@ struct SumRanges {
   /// Numbers beside the update that may travel, such as {"metric/loss/n", 1e6} and {"metric/loss/d", 1e6}. Others stay at the client.
   std::vector<ScalarSegment> training_numbers{};
   std::vector<ScalarSegment> evaluation_numbers{};  ///< the same for evaluations
+  /// Noise that the members add, if its multiplier is not 0. Then every vector and number is a segment of SumNoise: `update_clip` is the
+  /// Euclidean length of a whole update and `extra_clip` that of an extra vector, all members weigh the same, and `levels` and
+  /// `most_examples` say nothing.
+  SumNoise noise{};
 
   /// The plan of a sum of T. For Train and Evaluate, and for tasks with `static std::vector<VectorSegment> T::vector_segments(const
   /// Broadcast&)` and `static std::vector<ScalarSegment> T::scalar_segments(const Broadcast&)`.
@@ -32,6 +37,7 @@ struct SumRanges {
   template <AdditiveTask T>
   [[nodiscard]] SegmentPlan plan(const typename T::Broadcast& broadcast, const SumRules& rules,
                                  std::uint64_t clients) const {
+    const std::uint64_t most_weight = noise.on() ? 1 : most_examples;
     if constexpr (std::is_same_v<T, Train<typename T::Scalar>>) {
       const Layout& layout = broadcast.parameters.layout();
       std::vector<VectorSegment> vectors{{"update", layout, true, update_clip, levels}};
@@ -39,9 +45,9 @@ struct SumRanges {
         for (const WantedVector& extra : *rules.extra_vectors)
           vectors.push_back({extra.name, layout, extra.weighted, extra_clip, levels});
       }
-      return SegmentPlan(std::move(vectors), training_numbers, most_examples, clients);
+      return SegmentPlan(std::move(vectors), training_numbers, most_weight, clients, noise);
     } else if constexpr (std::is_same_v<T, Evaluate<typename T::Scalar>>) {
-      return SegmentPlan({}, evaluation_numbers, most_examples, clients);
+      return SegmentPlan({}, evaluation_numbers, most_weight, clients, noise);
     } else {
       static_assert(
           requires {
@@ -51,8 +57,8 @@ struct SumRanges {
           "healthai: secure aggregation needs to know the ranges of this task's Summand: give it static "
           "functions "
           "vector_segments(broadcast) and scalar_segments(broadcast); see secagg/ranges.hpp");
-      return SegmentPlan(T::vector_segments(broadcast), T::scalar_segments(broadcast), most_examples,
-                         clients);
+      return SegmentPlan(T::vector_segments(broadcast), T::scalar_segments(broadcast), most_weight, clients,
+                         noise);
     }
   }
 };

@@ -83,6 +83,7 @@ class SecureAggregation {
         options_(std::move(options)),
         parameters_(secagg::SecAggParameters::of(members_->size(), options_.protocol)),
         kept_(options_.checkpoint_folder) {
+    options_.ranges.noise = options_.ranges.noise.within(parameters_);
     // Whether a sum could wrap does not depend on the model: of one number it can as well.
     SumRules rules;
     rules.extra_vectors = std::vector<WantedVector>{{"extra", true}};

@@ -88,6 +88,7 @@ class SecureClient {
     forget();
     work_of_sum_.begin(T::name, request.id, message, request.terms.plan, work_);
     make_vector_ = [this, work = request.work, plan = request.terms.plan](std::stop_token stop) {
+      debit_noise(member_.rules, plan);  // before the data are touched
       typename T::Reply reply = work_.template handle<T>({work, member_.id}, std::move(stop));
       if constexpr (std::is_same_v<T, Train<typename T::Scalar>>) check(reply, *work);
       Summand<typename T::Scalar> summand = T::summand(std::move(reply));
@@ -96,8 +97,8 @@ class SecureClient {
       RingVector vector(plan.ring_bits(), plan.size());
       RandomBits random;
       const std::vector<ClippedSegment> clipped = vector.visit([&](auto words) {
-        return member_.nearest_rounding ? plan.encode_nearest(summand, words)
-                                        : plan.encode(summand, words, random);
+        return member_.nearest_rounding && !plan.noise().on() ? plan.encode_nearest(summand, words)
+                                                              : plan.encode(summand, words, random);
       });
       if (!clipped.empty() && member_.on_clipped) member_.on_clipped(clipped);
       return vector;

@@ -7,18 +7,22 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <random>
 #include <span>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
 #include "healthai/core/error.hpp"
 #include "healthai/core/layout.hpp"
+#include "healthai/core/norm.hpp"
 #include "healthai/core/number_text.hpp"
 #include "healthai/core/parameters.hpp"
 #include "healthai/core/summand.hpp"
 #include "healthai/secagg/fixed_point.hpp"
+#include "healthai/secagg/noise.hpp"
 
 namespace healthai::secagg {
 
@@ -70,6 +74,13 @@ struct ClippedSegment {
 /// each one word of the ring of 2^32 or 2^64, whichever is the first in which no sum over `clients` clients with weights of at most
 /// `most_weight` can wrap; weights are whole numbers. A decoded sum is then that of the quantised numbers, bit for bit, whatever
 /// the order. What one client sends beyond the plan only its own `encode` can refuse: masks hide it from everybody else.
+///
+/// With noise (SumNoise) all weights are 1 and words are signed:
+///
+///     | 1 | vectors: clipped, rounded and noised | numbers likewise |
+///
+/// `clip` is then the Euclidean length of a whole segment; `levels` of all are what the noise's grid says. The ring is the first in which no
+/// sum wraps but for a probability of 2^-40.
 /// Thread safety: a constant value; safe from any thread.
 class SegmentPlan {
  public:
@@ -77,14 +88,16 @@ class SegmentPlan {
 
   /// \param most_weight  the largest weight a client may have, at least 1
   /// \param clients      of the roster, at least 1
-  /// \throws Error (`invalid_argument`) for an empty or repeated name, a clip or levels that FixedPoint refuses, for 0;
-  /// (`overflow`) where a sum could wrap in 64 bits
+  /// \param noise        which every client adds; then `most_weight` must be 1
+  /// \throws Error (`invalid_argument`) for an empty or repeated name, a clip or levels that FixedPoint refuses, for 0, for noise that
+  /// SumNoise refuses or with other weights; (`overflow`) where a sum could wrap in 64 bits
   SegmentPlan(std::vector<VectorSegment> vectors, std::vector<ScalarSegment> scalars,
-              std::uint64_t most_weight, std::uint64_t clients)
+              std::uint64_t most_weight, std::uint64_t clients, const SumNoise& noise = {})
       : vectors_(std::move(vectors)),
         scalars_(std::move(scalars)),
         most_weight_(most_weight),
-        clients_(clients) {
+        clients_(clients),
+        noise_(noise) {
     if (most_weight == 0 || clients == 0) {
       throw Error(error::invalid_argument,
                   "segments: most weight and number of clients must be at least 1, but are " +
@@ -99,6 +112,7 @@ class SegmentPlan {
     if (total > std::numeric_limits<std::uint32_t>::max()) ring_bits_ = 64;
     require_names(vectors_);
     require_names(scalars_);
+    if (noise_.on()) take_levels();
     for (const VectorSegment& segment : vectors_) {
       add(segment.name, segment.layout.size(), segment.clip, segment.levels,
           segment.weighted ? total : clients);
@@ -106,6 +120,7 @@ class SegmentPlan {
     for (const ScalarSegment& segment : scalars_) {
       add(segment.name, 1, segment.clip, segment.levels, clients);
     }
+    if (noise_.on()) make_room_for_noise();
   }
 
   [[nodiscard]] std::span<const VectorSegment> vectors() const noexcept {
@@ -116,6 +131,10 @@ class SegmentPlan {
   }
   [[nodiscard]] std::uint64_t most_weight() const noexcept { return most_weight_; }
   [[nodiscard]] std::uint64_t clients() const noexcept { return clients_; }
+  /// Which every client adds.
+  [[nodiscard]] const SumNoise& noise() const noexcept { return noise_; }
+  /// How many vectors and numbers there are.
+  [[nodiscard]] std::size_t segments() const noexcept { return vectors_.size() + scalars_.size(); }
   /// 32 or 64.
   [[nodiscard]] unsigned ring_bits() const noexcept { return ring_bits_; }
   /// Words of the whole vector.
@@ -127,8 +146,9 @@ class SegmentPlan {
   template <class Scalar>
   void require_fit(const Summand<Scalar>& summand) const {
     const double w = summand.weight;
-    // 2^64 itself would not fit; of larger doubles none is below.
-    if (!(w >= 0 && w < 0x1p64 && w == std::floor(w)) || static_cast<std::uint64_t>(w) > most_weight_) {
+    // 2^64 itself would not fit; of larger doubles none is below. With noise it does not travel.
+    const bool whole = w >= 0 && w < 0x1p64 && w == std::floor(w);
+    if (!noise_.on() && (!whole || static_cast<std::uint64_t>(w) > most_weight_)) {
       throw Error(error::invalid_reply, "segments: a weight must be a whole number from 0 to " +
                                             std::to_string(most_weight_) + ", but is " + number_text(w));
     }
@@ -156,7 +176,8 @@ class SegmentPlan {
   }
   /// The words of a Summand, stochastically rounded: `generator()` gives 64 random bits, one draw for every number but the
   /// weight, in order. Encoding the same Summand again needs the same generator from its beginning: a second rounding under the
-  /// same mask would tell the difference of the two.
+  /// same mask would tell the difference of the two. Where the plan has noise it is drawn from `generator`, a cryptographic one then, and
+  /// rounding is to the nearest.
   /// \tparam Word  std::uint32_t or std::uint64_t, as the ring
   /// \param out    `size()` words; they are not masked yet
   /// \return the segments that had numbers outside their range, which were clipped
@@ -164,14 +185,19 @@ class SegmentPlan {
   template <std::unsigned_integral Word, class Scalar, class Generator>
   std::vector<ClippedSegment> encode(const Summand<Scalar>& summand, std::span<Word> out,
                                      Generator& generator) const {
+    if (noise_.on()) return encode_noised(summand, out, generator);
     return encode_by(summand, out,
                      [&](const FixedPoint& point, auto values, std::span<std::uint64_t> levels) {
                        return point.encode(values, levels, generator);
                      });
   }
-  /// The same, rounded to the nearest level.
+  /// The same, rounded to the nearest level. \throws Error also (`invalid_argument`) where the plan has noise
   template <std::unsigned_integral Word, class Scalar>
   std::vector<ClippedSegment> encode_nearest(const Summand<Scalar>& summand, std::span<Word> out) const {
+    if (noise_.on()) {
+      throw Error(error::invalid_argument,
+                  "segments: the plan has noise, which needs a generator to be drawn from");
+    }
     return encode_by(summand, out, [](const FixedPoint& point, auto values, std::span<std::uint64_t> levels) {
       std::size_t clipped = 0;
       for (std::size_t i = 0; i < values.size(); ++i) {
@@ -194,6 +220,10 @@ class SegmentPlan {
                                                " clients, not " + std::to_string(contributors));
     }
     const std::uint64_t total = sum.front();
+    if (noise_.on() && total != contributors) {
+      throw Error(error::overflow, "segments: each of " + std::to_string(contributors) +
+                                       " clients weighs 1, but together they weigh " + std::to_string(total));
+    }
     if (total > contributors * most_weight_) {
       throw Error(error::overflow, "segments: the weights of " + std::to_string(contributors) +
                                        " clients sum to " + std::to_string(total) + ", but each is at most " +
@@ -201,20 +231,25 @@ class SegmentPlan {
     }
     Summand<double> result;
     result.weight = static_cast<double>(total);
+    const double most = noise_.on() ? most_in_sum() : 0;
+    const auto number = [&](const FixedPoint& point, Word word, std::uint64_t weight) {
+      if (!noise_.on()) return point.decode(word, weight);
+      return noise_.decode(static_cast<std::make_signed_t<Word>>(word), point.clip(), most);
+    };
     std::size_t at = 1;
     for (const VectorSegment& segment : vectors_) {
       auto values = Parameters<double>::uninitialised(segment.layout);
       const std::uint64_t weight = segment.weighted ? total : contributors;
       naming(segment.name, [&] {
         const FixedPoint point(segment.clip, segment.levels);
-        for (double& value : values.span()) value = point.decode(sum[at++], weight);
+        for (double& value : values.span()) value = number(point, sum[at++], weight);
       });
       result.vectors.push_back({segment.name, segment.weighted, std::move(values)});
     }
     for (const ScalarSegment& segment : scalars_) {
       naming(segment.name, [&] {
         const FixedPoint point(segment.clip, segment.levels);
-        result.scalars.push_back({segment.name, point.decode(sum[at++], contributors)});
+        result.scalars.push_back({segment.name, number(point, sum[at++], contributors)});
       });
     }
     return result;
@@ -225,9 +260,9 @@ class SegmentPlan {
   /// \throws Error as the constructor, when read
   template <class Archive>
   void serialize(Archive& archive, unsigned /*version*/) {
-    archive& vectors_& scalars_& most_weight_& clients_;
+    archive& vectors_& scalars_& noise_& most_weight_& clients_;
     if constexpr (Archive::is_loading::value) {
-      *this = SegmentPlan(std::move(vectors_), std::move(scalars_), most_weight_, clients_);
+      *this = SegmentPlan(std::move(vectors_), std::move(scalars_), most_weight_, clients_, SumNoise(noise_));
     }
   }
 
@@ -261,6 +296,60 @@ class SegmentPlan {
                   "segment \"" + name + "\": the whole is larger than this machine can address");
     }
     size_ += length;
+  }
+  void take_levels() {
+    if (most_weight_ != 1) {
+      throw Error(
+          error::invalid_argument,
+          "segments: with noise all clients weigh the same, so that the most weight must be 1, but is " +
+              std::to_string(most_weight_));
+    }
+    static_cast<void>(noise_.member_variance(segments()));  // its settings are checked first
+    const std::uint64_t levels = std::uint64_t{2} << noise_.grid_bits;
+    for (VectorSegment& segment : vectors_) segment.levels = levels;
+    for (ScalarSegment& segment : scalars_) segment.levels = levels;
+  }
+  void make_room_for_noise() {
+    for (const VectorSegment& segment : vectors_) {
+      naming(segment.name, [&] {
+        static_cast<void>(ClippedGradientSum::reach(segment.layout.size(), segment.clip, noise_.grid_bits));
+      });
+    }
+    const double most = most_in_sum();
+    if (!(most < 0x1p63)) {
+      throw Error(error::overflow,
+                  "segments: sums of " + std::to_string(clients_) +
+                      " clients with this noise do not fit in 64 bits; take fewer grid_bits");
+    }
+    ring_bits_ = most < 0x1p31 ? 32 : 64;
+  }
+  [[nodiscard]] double most_in_sum() const { return noise_.most_in_sum(clients_, segments(), size_ - 1); }
+
+  template <class Word, class Scalar, class Generator>
+  std::vector<ClippedSegment> encode_noised(const Summand<Scalar>& summand, std::span<Word> out,
+                                            Generator& generator) const {
+    static_assert(std::uniform_random_bit_generator<Generator>,
+                  "healthai: a plan may have noise, which needs a UniformRandomBitGenerator of 64 bits");
+    require_words<Word>(out.size());
+    require_fit(summand);
+    std::vector<ClippedSegment> report;
+    const double variance = noise_.member_variance(segments());
+    out.front() = 1;
+    std::size_t at = 1;
+    const auto append = [&](const auto& segment, auto values) {
+      naming(segment.name, [&] {
+        for (const std::int64_t word : noise_.noised(values, segment.clip, variance, generator))
+          out[at++] = static_cast<Word>(word);
+      });
+      if (norm(values) > segment.clip) report.push_back({segment.name, values.size(), values.size()});
+    };
+    for (std::size_t i = 0; i < vectors_.size(); ++i) {
+      append(vectors_[i], std::span<const Scalar>(summand.vectors[i].values.span()));
+    }
+    for (std::size_t i = 0; i < scalars_.size(); ++i) {
+      append(scalars_[i], std::span<const double>(&summand.scalars[i].value, 1));
+    }
+    return report;
   }
   template <class Word>
   void require_words(std::size_t count) const {
@@ -310,6 +399,7 @@ class SegmentPlan {
   std::vector<ScalarSegment> scalars_{};
   std::uint64_t most_weight_ = 0;
   std::uint64_t clients_ = 0;
+  SumNoise noise_{};
   unsigned ring_bits_ = 32;
   std::size_t size_ = 1;
 };

@@ -2,12 +2,15 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
 #include "healthai/core/client_id.hpp"
 #include "healthai/core/error.hpp"
+#include "healthai/core/number_text.hpp"
 #include "healthai/core/training.hpp"
+#include "healthai/privacy/mechanism.hpp"
 #include "healthai/secagg/graph.hpp"
 #include "healthai/secagg/members.hpp"
 #include "healthai/secagg/parameters.hpp"
@@ -33,6 +36,10 @@ struct Terms {
 struct ClientRules {
   SecAggOptions options{};  ///< the promise against an active coordinator, unless they say otherwise
   std::uint64_t minimum_threshold = 0;  ///< none below this, whatever the roster's size says
+  double minimum_noise_multiplier = 0;  ///< of SumNoise; above 0 sums without noise are refused
+  /// Called with what a sum spends, before each work whose noised result is to be handed in, to note it in a BudgetLedger in the unit of
+  /// a hospital. What it throws keeps the vector here. If it is set, sums without noise are refused.
+  std::function<void(const Mechanism&)> debit{};
 };
 
 /// \throws Error (`secagg_terms`) unless these are terms that a member with this roster may take part under; (`invalid_argument`) for
@@ -66,6 +73,27 @@ inline void require_acceptable(const Terms& terms, const Members& members, const
            std::to_string(at_least) + " and at most " + std::to_string(theirs.holders()) +
            ", so that no two lists of survivors can be opened");
   }
+  const SumNoise& noise = terms.plan.noise();
+  if (!noise.on()) {
+    if (rules.minimum_noise_multiplier > 0 || rules.debit)
+      refuse("its sum would be opened without noise, which this member demands");
+    return;
+  }
+  if (noise.noise_multiplier < rules.minimum_noise_multiplier) {
+    refuse("its noise multiplier is " + number_text(noise.noise_multiplier) + ", expected at least " +
+           number_text(rules.minimum_noise_multiplier));
+  }
+  if (!theirs.full()) refuse("noise needs a full graph, in which the threshold is one of all members");
+  const std::uint64_t corrupt = (std::max)(own.corrupt, theirs.corrupt);
+  if (theirs.threshold <= corrupt || noise.honest > theirs.threshold - corrupt) {
+    refuse("its noise counts on " + std::to_string(noise.honest) + " honest members, but of a threshold of " +
+           std::to_string(theirs.threshold) + " as many as " + std::to_string(corrupt) + " may collude");
+  }
+}
+
+/// Notes what the sum of this plan spends, if the rules say where. \throws what `debit` throws: then nothing may be handed in
+inline void debit_noise(const ClientRules& rules, const SegmentPlan& plan) {
+  if (rules.debit && plan.noise().on() && plan.segments() != 0) rules.debit(plan.noise().mechanism());
 }
 
 }  // namespace healthai::secagg

@@ -112,6 +112,78 @@ TEST_CASE("A repeated request gets the same bytes and no second training, even a
   CHECK(value == 2);
 }
 
+TEST_CASE("Under require_dp a request is debited from the ledger, or refused") {
+  const ScratchFolder folder;
+  const Mechanism spent{NoiseKind::gaussian, 1.1, 0.05, 20};
+  const BudgetAccount account{"icu-2026", "patient"};
+  const auto options = [&] {
+    NodeOptions all = open_options(folder.path("state"));
+    all.policy.require_dp = true;
+    all.policy.tasks["evaluate.f64"].requests_per_day = 10;
+    all.policy.tasks["scaling"].requests_per_day = 10;
+    all.spends = {{"train.f64", spent}};
+    all.account = account;
+    all.ledger = std::make_shared<BudgetLedger>(
+        folder.path("budget"), SigningKey::read_or_make(folder.path("key")),
+        [](const BudgetAccount&, std::span<const Mechanism> after) { return after.front().steps <= 40; });
+    return all;
+  };
+  Counting client;
+  const auto calls = client.calls;
+  const auto steps = [&](const NodeOptions& of) {
+    const auto all = of.ledger->spent(account);
+    return all.empty() ? 0 : all.front().steps;
+  };
+  {
+    const NodeOptions first = options();
+    Node node{"north", TaskHandlers::of(client), first};
+    static_cast<void>(ask(node, *train_message(1))->answer({}));
+    CHECK(steps(first) == 20);
+    CHECK(first.ledger->spent(account).front() == spent);
+    static_cast<void>(ask(node, *train_message(1))->answer({}));  // the same bytes again: nothing new is told
+    CHECK(steps(first) == 20);
+    CHECK(*calls == 1);
+    auto evaluation = std::make_shared<const EvaluateBroadcast<double>>(
+        EvaluateBroadcast<double>{{7, 1, 0}, Parameters<double>(Layout{{"w", {3}}})});
+    CHECK(
+        refusal(*ask(node, *encode(std::move(evaluation)), "evaluate.f64")) ==
+        "client north refuses: the policy of this node requires differential privacy (require_dp), and this "
+        "request has none");
+    CHECK(steps(first) == 20);
+  }
+  {
+    // Another run, after a restart: the budget is the same.
+    const NodeOptions second = options();
+    CHECK(steps(second) == 20);
+    Node node{"north", TaskHandlers::of(Counting{calls}), second};
+    static_cast<void>(ask(node, *train_message(2))->answer({}));
+    CHECK(steps(second) == 40);
+    CHECK(refusal(*ask(node, *train_message(3))) ==
+          "client north refuses: its privacy budget does not allow this request");
+    CHECK(steps(second) == 40);
+    CHECK(*calls == 2);  // the data were not touched
+  }
+  // A task that is answered with noise, but with no ledger to debit: there is nothing to keep the promise by.
+  NodeOptions without = options();
+  without.ledger = nullptr;
+  without.state_folder.clear();
+  Node node{"north", TaskHandlers::of(Counting{calls}), without};
+  CHECK(refusal(*ask(node, *train_message(4))).find("(require_dp)") != std::string::npos);
+  // In a dry run nothing leaves, and nothing is spent.
+  NodeOptions dry = options();
+  dry.dry_run = true;
+  dry.state_folder.clear();
+  dry.ledger =
+      std::make_shared<BudgetLedger>(folder.path("other"), SigningKey::read_or_make(folder.path("key")),
+                                     [](const BudgetAccount&, std::span<const Mechanism>) { return true; });
+  Node rehearsal{"north", TaskHandlers::of(Counting{calls}), dry};
+  CHECK(refusal(*ask(rehearsal, *train_message(5))).find("dry run") != std::string::npos);
+  CHECK(steps(dry) == 0);
+  NodeOptions bad = options();
+  bad.account = {"no such name!", "patient"};
+  CHECK_THROWS_AS((Node{"north", TaskHandlers::of(Counting{}), bad}), Error);
+}
+
 TEST_CASE("A reply that was discarded leaves the client as it was") {
   Node node{"north", TaskHandlers::of(Counting{}), open_options()};
   const auto first = ask(node, *train_message(1));

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -19,6 +20,7 @@
 #include "healthai/client/node/reply_store.hpp"
 #include "healthai/client/node/request_facts.hpp"
 #include "healthai/crypto/sha256.hpp"
+#include "healthai/privacy/ledger.hpp"
 #include "healthai/serialization/detail/os_file.hpp"
 #include "healthai/transport/socket/task_service.hpp"
 
@@ -39,6 +41,13 @@ struct NodeOptions {
   bool dry_run = false;
   /// Called with what would have left in a dry run, and with what leaves otherwise.
   std::function<void(const RequestFacts& request, const EncodedMessage& reply)> preview{};
+  /// What one answer spends of the privacy of this node's data, for each task that is answered with noise, by name:
+  /// {"train.f64", trainer.mechanism()}. Such a request is debited from `ledger` before the data are touched, or refused. Under the
+  /// policy's require_dp every other task is refused, scaling and evaluation too. The client must not debit by itself then.
+  std::map<std::string, Mechanism> spends{};
+  /// Shared with whoever reads its head; null: no task counts as private. \see account
+  std::shared_ptr<BudgetLedger> ledger{};
+  BudgetAccount account{};  ///< of the ledger, from which is debited
   /// Where the policy demands a person's approval: asks for it, or looks it up (see ApprovedRuns). Null: nothing is approved.
   std::function<bool(const RequestFacts& request)> approve{};
 };
@@ -46,7 +55,8 @@ struct NodeOptions {
 /// A hospital's end of a federation: its client's tasks, under its policy. For each request, in this order: the stop file; the
 /// reply that it already gave, if it is the same request; approval, policy and counts; then training; then the reply and the
 /// client's state on disk; then the audit log; and only then does the reply leave. Whatever fails on the way is a refusal that the
-/// coordinator reports with its reason, and leaves the client's state as it was.
+/// coordinator reports with its reason, and leaves the client's state as it was. What a request spends of the privacy budget is in the
+/// ledger before training, and stays spent.
 ///
 ///     Node node{"north", TaskHandlers::of(LocalTrainer{...}), {.policy = Policy::read("policy.json"), ...}};
 ///     serve(node, {.host = "fl.example.org", .port = 7443, .tls = files});
@@ -61,12 +71,16 @@ struct NodeOptions {
 class Node final : public TaskService {
  public:
   /// Puts the client back into the state it had when the last process ended.
-  /// \throws Error (`file`, `archive_*`) when state_folder holds what cannot be read
+  /// \throws Error (`file`, `archive_*`) when state_folder holds what cannot be read, (`invalid_argument`) for an account or a mechanism that is none
   Node(ClientId id, TaskHandlers client, NodeOptions options)
       : TaskService(std::move(id), std::move(client)),
         options_(std::move(options)),
         replies_(in_state_folder("replies")),
         quota_(in_state_folder("quota")) {
+    if (options_.ledger) {
+      options_.account.validate();
+      for (const auto& [task, mechanism] : options_.spends) mechanism.validate();
+    }
     if (const auto state = replies_.state()) handlers().restore(*state);
   }
 
@@ -133,13 +147,16 @@ class Node final : public TaskService {
     note({.what = "reply discarded by the coordinator", .request = exchange.key});
   }
 
-  /// Judges it, counts it and writes down that it was allowed. \throws Error (`refused`)
+  /// Judges it, counts it, debits what it spends and writes down that it was allowed. \throws Error (`refused`)
   void admit(RequestFacts& request) {
     if (request.secure_step == 1) admitted_.reset();
     if (options_.policy.manual_approval && options_.approve) request.approved = options_.approve(request);
+    const auto spends = options_.ledger ? options_.spends.find(request.task) : options_.spends.end();
+    if (spends != options_.spends.end()) request.differential_privacy = true;
     if (const auto refusal = options_.policy.judge(request, options_.facts, quota_))
       refuse(request, *refusal);
     quota_.count(request);
+    if (spends != options_.spends.end() && !options_.dry_run) debit(request, spends->second);
     AuditEvent event{.what = "request allowed",
                      .request = request.key(),
                      .rows = options_.facts.rows,
@@ -207,6 +224,17 @@ class Node final : public TaskService {
     return message;
   }
 
+  /// On disk when it returns. A reply that is given again costs nothing: it is the same.
+  void debit(const RequestFacts& request, const Mechanism& mechanism) {
+    try {
+      static_cast<void>(options_.ledger->debit(options_.account, mechanism,
+                                               request.task + " of run " + std::to_string(request.run) +
+                                                   ", round " + std::to_string(request.round) + ", for " +
+                                                   request.coordinator));
+    } catch (const Error& e) {
+      refuse(request, {"its privacy budget does not allow this request", e.what()});
+    }
+  }
   [[noreturn]] void refuse(const RequestFacts& request, const Refusal& refusal) {
     note({.what = "request refused",
           .request = request.key(),
