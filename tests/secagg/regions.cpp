@@ -10,6 +10,7 @@
 #include "healthai/server/federation.hpp"
 #include "healthai/strategy/fedavg.hpp"
 #include "healthai/transport/in_process.hpp"
+#include "healthai/transport/relay.hpp"
 #include "healthai/transport/relays.hpp"
 #include "secagg/steps.hpp"
 
@@ -76,7 +77,7 @@ TEST_CASE("Two regions with secure sums have the bits of the plain federation, w
   for (std::size_t r = 0; r < 3; ++r)
     CHECK(found.history.at(r).participants == expected.history.at(r).participants);
   REQUIRE(found.history[1].failures.size() == 1);
-  CHECK(found.history[1].failures[0].message == "client site5 threw: not in this round");
+  CHECK(found.history[1].failures[0].message == "relay north: client site5 threw: not in this round");
 }
 
 }  // namespace secagg_regions_test
