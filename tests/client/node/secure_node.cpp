@@ -243,6 +243,44 @@ TEST_CASE("The policy judges the work, the threshold and the metrics of a secure
   }
 }
 
+TEST_CASE("Under require_dp a secure sum needs noise in its terms, which is debited") {
+  const ScratchFolder folder;
+  const BudgetAccount hospital{"icu-2026", "hospital"};
+  NodeOptions options = masked_only();
+  options.policy.require_dp = true;
+  options.policy.tasks["train.f64"].requests_per_day = 10;
+  options.ledger = std::make_shared<BudgetLedger>(
+      folder.path("budget"), SigningKey::make(),
+      [](const BudgetAccount&, std::span<const Mechanism> after) { return after.front().steps <= 2; });
+  // What the program says of its plain replies is no promise about sums.
+  options.account = {"icu-2026", "patient"};
+  options.spends = {{"train.f64", {NoiseKind::gaussian, 1.1, 0.05, 20}}};
+  const std::string none =
+      "client m00 refuses: the policy of this node requires differential privacy (require_dp), and this "
+      "request has none";
+  SUBCASE("no account for sums") {
+    Hospitals hospitals{options};
+    CHECK(missing(hospitals.train(1)) == none);
+  }
+  SUBCASE("an account for sums") {
+    const auto ledger = options.ledger;
+    options.sum_account = hospital;
+    Hospitals hospitals{options};
+    CHECK(missing(hospitals.train(1)) == none);
+    hospitals.how.ranges.noise.noise_multiplier = 1.5;
+    CHECK(hospitals.train(2).contributors.size() == Hospitals::count);
+    CHECK(hospitals.train(3).contributors.size() == Hospitals::count);
+    const auto spent = ledger->spent(hospital);
+    REQUIRE(spent.size() == 1);
+    CHECK(spent.front() == Mechanism{NoiseKind::gaussian, 1.5, 1, 2});
+    CHECK(ledger->spent(options.account).empty());
+    const auto part = hospitals.train(4);
+    REQUIRE(part.failures.size() == 1);
+    CHECK(part.failures[0].message == "client m00 refuses: its privacy budget does not allow this request");
+    CHECK(part.contributors.size() == 3);
+  }
+}
+
 TEST_CASE("A person is asked once for each secure sum") {
   NodeOptions options = masked_only();
   options.policy.manual_approval = true;

@@ -48,6 +48,9 @@ struct NodeOptions {
   /// Shared with whoever reads its head; null: no task counts as private. \see account
   std::shared_ptr<BudgetLedger> ledger{};
   BudgetAccount account{};  ///< of the ledger, from which is debited
+  /// From which secure sums are debited whose terms have all members add noise, what these terms say: of a unit that is this whole hospital.
+  /// Left out, no secure sum counts as private. `SecureMember::rules.debit` must not be set then.
+  std::optional<BudgetAccount> sum_account{};
   /// Where the policy demands a person's approval: asks for it, or looks it up (see ApprovedRuns). Null: nothing is approved.
   std::function<bool(const RequestFacts& request)> approve{};
 };
@@ -78,8 +81,9 @@ class Node final : public TaskService {
         replies_(in_state_folder("replies")),
         quota_(in_state_folder("quota")) {
     if (options_.ledger) {
-      options_.account.validate();
+      if (!options_.spends.empty()) options_.account.validate();
       for (const auto& [task, mechanism] : options_.spends) mechanism.validate();
+      if (options_.sum_account) options_.sum_account->validate();
     }
     if (const auto state = replies_.state()) handlers().restore(*state);
   }
@@ -151,12 +155,14 @@ class Node final : public TaskService {
   void admit(RequestFacts& request) {
     if (request.secure_step == 1) admitted_.reset();
     if (options_.policy.manual_approval && options_.approve) request.approved = options_.approve(request);
-    const auto spends = options_.ledger ? options_.spends.find(request.task) : options_.spends.end();
-    if (spends != options_.spends.end()) request.differential_privacy = true;
+    const Mechanism* const spent = spends(request);
+    request.differential_privacy = spent != nullptr;
     if (const auto refusal = options_.policy.judge(request, options_.facts, quota_))
       refuse(request, *refusal);
     quota_.count(request);
-    if (spends != options_.spends.end() && !options_.dry_run) debit(request, spends->second);
+    if (spent != nullptr && !options_.dry_run) {
+      debit(request, request.secure_step == 0 ? options_.account : *options_.sum_account, *spent);
+    }
     AuditEvent event{.what = "request allowed",
                      .request = request.key(),
                      .rows = options_.facts.rows,
@@ -224,10 +230,20 @@ class Node final : public TaskService {
     return message;
   }
 
+  /// What it costs to answer this, if that is known and can be debited; else null. In a secure sum it is the noise of the terms that counts,
+  /// and not what the program says of a plain reply.
+  [[nodiscard]] const Mechanism* spends(const RequestFacts& request) const {
+    if (!options_.ledger) return nullptr;
+    if (request.secure_step != 0) {
+      return request.sum_noise && options_.sum_account ? &*request.sum_noise : nullptr;
+    }
+    const auto found = options_.spends.find(request.task);
+    return found == options_.spends.end() ? nullptr : &found->second;
+  }
   /// On disk when it returns. A reply that is given again costs nothing: it is the same.
-  void debit(const RequestFacts& request, const Mechanism& mechanism) {
+  void debit(const RequestFacts& request, const BudgetAccount& account, const Mechanism& mechanism) {
     try {
-      static_cast<void>(options_.ledger->debit(options_.account, mechanism,
+      static_cast<void>(options_.ledger->debit(account, mechanism,
                                                request.task + " of run " + std::to_string(request.run) +
                                                    ", round " + std::to_string(request.round) + ", for " +
                                                    request.coordinator));

@@ -10,6 +10,7 @@
 
 #include "healthai/core/local_objective.hpp"
 #include "healthai/crypto/sha256.hpp"
+#include "healthai/privacy/mechanism.hpp"
 
 namespace healthai {
 
@@ -56,8 +57,10 @@ struct RequestFacts {
   bool metrics_in_sum =
       false;  ///< of secure aggregation: there are metrics among the numbers that are summed
   std::optional<std::size_t> threshold{};  ///< of secure aggregation: how many clients can open a sum
-  bool differential_privacy = false;       ///< the reply is noised, and debited from a ledger
-  bool approved = false;                   ///< a person agreed (see Policy::manual_approval)
+  /// What a secure sum spends of each member's budget, where its terms say that all members put noise together.
+  std::optional<Mechanism> sum_noise{};
+  bool differential_privacy = false;  ///< the reply is noised, and debited from a ledger
+  bool approved = false;              ///< a person agreed (see Policy::manual_approval)
 
   [[nodiscard]] RequestKey key() const { return {run, round, attempt, step.empty() ? task : step, digest}; }
 };
