@@ -6,28 +6,19 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <string>
 #include <vector>
 
 #include "healthai/core/random.hpp"
+#include "secagg/refusals.hpp"
 
 namespace secagg_graph_test {
 
 using namespace healthai;
 using namespace healthai::secagg;
+using secagg_refusals_test::refuses;
 
 namespace {
-
-void refuses(const std::function<void()>& call, ErrorId id, const char* what) {
-  try {
-    call();
-    FAIL("not refused: ", std::string(what));
-  } catch (const Error& e) {
-    CHECK(e.id() == id);
-    CHECK_MESSAGE(std::string(e.what()).find(what) != std::string::npos, e.what());
-  }
-}
 
 GraphSeed some_seed(std::uint64_t number) {
   Stream random(number, Purpose::test);

@@ -16,22 +16,14 @@
 #include "healthai/core/training.hpp"
 #include "healthai/secagg/secure_handlers.hpp"
 #include "secagg/members.hpp"
+#include "secagg/refusals.hpp"
 
 namespace secagg_hostile_coordinator_test {
 
 using namespace secagg_test;
+using secagg_refusals_test::error_of;
 
 namespace {
-
-/// The id of the error that this throws, or "".
-std::string error_of(const std::function<void()>& what) {
-  try {
-    what();
-  } catch (const Error& e) {
-    return std::string(e.id().name());
-  }
-  return "";
-}
 
 /// Five members up to a step, and what the coordinator would say honestly.
 struct Scene {

@@ -19,24 +19,17 @@
 #include "healthai/strategy/fedavg.hpp"
 #include "healthai/transport/in_process.hpp"
 #include "secagg/members.hpp"
+#include "secagg/refusals.hpp"
 
 namespace secagg_noise_test {
 
 using namespace secagg_test;
+using secagg_refusals_test::refuses;
 
 namespace {
 
 using Words = std::vector<std::uint32_t>;
 
-void refuses(const std::function<void()>& call, ErrorId id, const char* what) {
-  try {
-    call();
-    FAIL("not refused: ", std::string(what));
-  } catch (const Error& e) {
-    CHECK(e.id() == id);
-    CHECK_MESSAGE(std::string(e.what()).find(what) != std::string::npos, e.what());
-  }
-}
 Layout row(std::size_t length) {
   return Layout({{"x", {length}}});
 }

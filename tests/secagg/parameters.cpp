@@ -4,28 +4,20 @@
 #include <rapidcheck.h>
 #include <cmath>
 #include <cstddef>
-#include <functional>
 #include <string>
 #include <vector>
 
 #include "healthai/serialization/archive.hpp"
+#include "secagg/refusals.hpp"
 
 namespace secagg_parameters_test {
 
 using namespace healthai;
 using namespace healthai::secagg;
+using secagg_refusals_test::refuses;
 
 namespace {
 
-void refuses(const std::function<void()>& call, ErrorId id, const char* what) {
-  try {
-    call();
-    FAIL("not refused: ", std::string(what));
-  } catch (const Error& e) {
-    CHECK(e.id() == id);
-    CHECK_MESSAGE(std::string(e.what()).find(what) != std::string::npos, e.what());
-  }
-}
 void is_refused(std::size_t clients, const SecAggOptions& options, const char* what) {
   refuses([&] { static_cast<void>(SecAggParameters::of(clients, options)); }, error::invalid_argument, what);
 }

@@ -6,7 +6,6 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <map>
 #include <numeric>
 #include <optional>
@@ -16,24 +15,16 @@
 #include <vector>
 
 #include "healthai/core/random.hpp"
+#include "secagg/refusals.hpp"
 #include "secagg/small_field.hpp"
 
 namespace secagg_secret_sharing_test {
 
 using namespace healthai;
 using namespace healthai::secagg;
+using secagg_refusals_test::refuses;
 
 namespace {
-
-void refuses(const std::function<void()>& call, ErrorId id, const char* what) {
-  try {
-    call();
-    FAIL("not refused: ", std::string(what));
-  } catch (const Error& e) {
-    CHECK(e.id() == id);
-    CHECK_MESSAGE(std::string(e.what()).find(what) != std::string::npos, e.what());
-  }
-}
 
 WipedBytes random_secret(std::size_t bytes, Stream& random) {
   WipedBytes secret(bytes);

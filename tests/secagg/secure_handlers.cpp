@@ -10,25 +10,18 @@
 
 #include "healthai/secagg/ranges.hpp"
 #include "secagg/members.hpp"
+#include "secagg/refusals.hpp"
 #include "test_folder.hpp"
 
 namespace secagg_secure_handlers_test {
 
 using namespace secagg_test;
+using secagg_refusals_test::error_of;
 
 namespace {
 
 using First = Advertise<Train<double>>;
 constexpr Index n = 5;
-
-std::string error_of(const std::function<void()>& call) {
-  try {
-    call();
-  } catch (const Error& e) {
-    return std::string(e.id().name());
-  }
-  return "";
-}
 
 /// An update that rounding is needed for, and a count of how often it was made.
 struct Trainer {

@@ -6,7 +6,6 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <span>
 #include <string>
 #include <vector>
@@ -14,23 +13,15 @@
 #include "healthai/core/random.hpp"
 #include "healthai/core/training.hpp"
 #include "healthai/serialization/archive.hpp"
+#include "secagg/refusals.hpp"
 
 namespace secagg_segments_test {
 
 using namespace healthai;
 using namespace healthai::secagg;
+using secagg_refusals_test::refuses;
 
 namespace {
-
-void refuses(const std::function<void()>& call, ErrorId id, const char* what) {
-  try {
-    call();
-    FAIL("not refused: ", std::string(what));
-  } catch (const Error& e) {
-    CHECK(e.id() == id);
-    CHECK_MESSAGE(std::string(e.what()).find(what) != std::string::npos, e.what());
-  }
-}
 
 template <class Scalar>
 Parameters<Scalar> numbers(const std::vector<Scalar>& values) {

@@ -3,16 +3,17 @@
 #include <doctest/doctest.h>
 
 #include <filesystem>
-#include <functional>
 #include <string>
 
 #include "healthai/serialization/archive.hpp"
+#include "secagg/refusals.hpp"
 #include "test_folder.hpp"
 
 namespace secagg_kept_sums_test {
 
 using namespace healthai;
 using namespace healthai::secagg;
+using secagg_refusals_test::error_of;
 
 namespace {
 
@@ -28,14 +29,6 @@ KeptSum sum_of(const std::string& task, std::uint64_t run, std::uint64_t round, 
   sum.masked.sum.visit([&](auto words) { words[1] = static_cast<std::uint32_t>(1000 * round); });
   sum.failures = {{"b", "late", "client b did not reply"}};
   return sum;
-}
-std::string error_of(const std::function<void()>& call) {
-  try {
-    call();
-  } catch (const Error& e) {
-    return std::string(e.id().name());
-  }
-  return "";
 }
 
 }  // namespace

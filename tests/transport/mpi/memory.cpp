@@ -4,26 +4,17 @@
 #include <fstream>
 #include <string>
 
+#include "memory/peak.hpp"
 #include "sanitized.hpp"
 #include "transport/mpi/sites.hpp"
 
 namespace transport_mpi_memory_test {
 
 using namespace mpi_test;
+using memory_test::memory;
 
 namespace {
 
-/// Bytes of this process in memory: `VmRSS` now, `VmHWM` at most since the last `forget_peak`.
-double memory(const std::string& name) {
-  std::ifstream status("/proc/self/status");
-  for (std::string word; status >> word;) {
-    if (word != name + ":") continue;
-    double kibibytes = 0;
-    status >> kibibytes;
-    return kibibytes * 1024;
-  }
-  return 0;
-}
 void forget_peak() {
   std::ofstream("/proc/self/clear_refs") << 5;
 }

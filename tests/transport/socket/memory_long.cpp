@@ -22,6 +22,7 @@
 #include "healthai/strategy/fedavg.hpp"
 #include "healthai/transport/socket/roster.hpp"
 #include "healthai/transport/socket/server.hpp"
+#include "memory/peak.hpp"
 #include "sanitized.hpp"
 #include "transport/socket/certificates.hpp"
 #include "transport/socket/crowd.hpp"
@@ -31,20 +32,9 @@ namespace transport_socket_memory_long_test {
 
 using namespace healthai;
 using namespace socket_test;
+using memory_test::memory;
 
 namespace {
-
-/// Bytes of this process in memory: `VmRSS` now, `VmHWM` at most.
-double memory(const std::string& name) {
-  std::ifstream status("/proc/self/status");
-  for (std::string word; status >> word;) {
-    if (word != name + ":") continue;
-    double kibibytes = 0;
-    status >> kibibytes;
-    return kibibytes * 1024;
-  }
-  return 0;
-}
 
 /// Calls `work(write)` in a process of its own. \return what it gave to `write`, or -1 if it failed
 template <class Work>
