@@ -82,7 +82,7 @@ struct IntLanes {
 #if defined(__GNUC__)
       typename Lanes::Halves halves;
       std::memcpy(&halves, from, sizeof halves);
-      widen(out, halves);
+      out = __builtin_convertvector(halves, Ints);
 #endif
     }
   }
