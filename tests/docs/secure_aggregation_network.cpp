@@ -55,6 +55,7 @@ ServeEnd take_part(const std::string& folder, const ClientId& id, MeanDose clien
                                                 folder + "/sums-taken-part-in");
   options.policy = Policy::read(folder + "/policy.json");
   options.audit = std::make_shared<AuditLog>(folder + "/audit.jsonl", key);
+  options.state_folder = folder + "/state";  // what it answered, for a restart
   Node node{id, secagg::secure_handlers<Train<double>>(TaskHandlers::of(client), std::move(self)),
             std::move(options)};
   secagg::serve_secure<Train<double>>(node);  // the steps of its sums

@@ -5,27 +5,18 @@
 #include <algorithm>
 #include <boost/random/normal_distribution.hpp>
 #include <cmath>
-#include <functional>
 #include <string>
 #include <vector>
 
 #include "healthai/core/random.hpp"
+#include "refusals.hpp"
 
 namespace privacy_adaptive_clipping_test {
 
 using namespace healthai;
+using refusals_test::refuses;
 
 namespace {
-
-void refuses(const std::function<void()>& call, const char* what) {
-  try {
-    call();
-    FAIL("not refused: ", what);
-  } catch (const Error& e) {
-    CHECK(e.id() == error::invalid_argument);
-    CHECK_MESSAGE(std::string(e.what()).find(what) != std::string::npos, e.what());
-  }
-}
 
 double share_within(const std::vector<double>& lengths, double bound) {
   const auto within =

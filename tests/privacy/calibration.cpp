@@ -4,29 +4,16 @@
 #include <rapidcheck.h>
 #include <cmath>
 #include <cstdint>
-#include <functional>
 #include <string>
 
 #include "healthai/privacy/clipped_mean.hpp"
 #include "healthai/privacy/gaussian_mechanism.hpp"
+#include "refusals.hpp"
 
 namespace privacy_calibration_test {
 
 using namespace healthai;
-
-namespace {
-
-void refuses(const std::function<void()>& call, ErrorId id, const char* what) {
-  try {
-    call();
-    FAIL("not refused: ", what);
-  } catch (const Error& e) {
-    CHECK(e.id() == id);
-    CHECK_MESSAGE(std::string(e.what()).find(what) != std::string::npos, e.what());
-  }
-}
-
-}  // namespace
+using refusals_test::refuses;
 
 TEST_CASE("smallest noise: enough, and a little less is not") {
   CHECK(rc::check([] {

@@ -2,30 +2,17 @@
 
 #include <doctest/doctest.h>
 #include <cmath>
-#include <functional>
 #include <limits>
 #include <string>
 #include <vector>
 
 #include "healthai/aggregation/norm_bounded_mean.hpp"
+#include "refusals.hpp"
 
 namespace privacy_clipped_mean_test {
 
 using namespace healthai;
-
-namespace {
-
-void refuses(const std::function<double()>& call, const char* what) {
-  try {
-    static_cast<void>(call());
-    FAIL("not refused: ", what);
-  } catch (const Error& e) {
-    CHECK(e.id() == error::invalid_argument);
-    CHECK_MESSAGE(std::string(e.what()).find(what) != std::string::npos, e.what());
-  }
-}
-
-}  // namespace
+using refusals_test::refuses;
 
 TEST_CASE("clipped mean: noise for equal weights") {
   CHECK(clipped_mean_stddev(1, 0.5, 10) == doctest::Approx(0.05));

@@ -3,27 +3,15 @@
 #include <doctest/doctest.h>
 #include <rapidcheck.h>
 #include <cmath>
-#include <functional>
 #include <limits>
 #include <string>
+
+#include "refusals.hpp"
 
 namespace privacy_gaussian_mechanism_test {
 
 using namespace healthai;
-
-namespace {
-
-void refuses(const std::function<double()>& call, const char* what) {
-  try {
-    static_cast<void>(call());
-    FAIL("not refused: ", what);
-  } catch (const Error& e) {
-    CHECK(e.id() == error::invalid_argument);
-    CHECK_MESSAGE(std::string(e.what()).find(what) != std::string::npos, e.what());
-  }
-}
-
-}  // namespace
+using refusals_test::refuses;
 
 TEST_CASE("Gaussian mechanism: the classical formula") {
   // mpmath, 40 digits

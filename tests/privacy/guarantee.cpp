@@ -4,25 +4,17 @@
 #include <rapidcheck.h>
 #include <cmath>
 #include <concepts>
-#include <functional>
 #include <string>
 #include <type_traits>
+
+#include "refusals.hpp"
 
 namespace privacy_guarantee_test {
 
 using namespace healthai;
+using refusals_test::refuses;
 
 namespace {
-
-void refuses(const std::function<void()>& call, const char* what) {
-  try {
-    call();
-    FAIL("not refused: ", what);
-  } catch (const Error& e) {
-    CHECK(e.id() == error::invalid_argument);
-    CHECK_MESSAGE(std::string(e.what()).find(what) != std::string::npos, e.what());
-  }
-}
 
 struct Wards {
   static constexpr std::string_view plural = "wards";

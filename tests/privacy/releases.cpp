@@ -2,26 +2,14 @@
 
 #include <doctest/doctest.h>
 #include <cstdint>
-#include <functional>
 #include <string>
+
+#include "refusals.hpp"
 
 namespace privacy_releases_test {
 
 using namespace healthai;
-
-namespace {
-
-void refuses(const std::function<void()>& call, ErrorId id, const char* what) {
-  try {
-    call();
-    FAIL("not refused: ", what);
-  } catch (const Error& e) {
-    CHECK(e.id() == id);
-    CHECK_MESSAGE(std::string(e.what()).find(what) != std::string::npos, e.what());
-  }
-}
-
-}  // namespace
+using refusals_test::refuses;
 
 TEST_CASE("releases: each different mechanism once") {
   Releases<Patients> releases;

@@ -4,25 +4,17 @@
 #include <rapidcheck.h>
 #include <boost/math/quadrature/gauss_kronrod.hpp>
 #include <cmath>
-#include <functional>
 #include <limits>
 #include <string>
+
+#include "refusals.hpp"
 
 namespace privacy_sampled_gaussian_test {
 
 using namespace healthai;
+using refusals_test::refuses;
 
 namespace {
-
-void refuses(const std::function<void()>& call, const char* what) {
-  try {
-    call();
-    FAIL("not refused: ", what);
-  } catch (const Error& e) {
-    CHECK(e.id() == error::invalid_argument);
-    CHECK_MESSAGE(std::string(e.what()).find(what) != std::string::npos, e.what());
-  }
-}
 
 /// For whole orders: A - 1 = Σ_{k >= 2} C(order, k) (1-q)^(order-k) q^k (e^(k(k-1)/(2 sigma^2)) - 1) (the paper's equation for
 /// whole orders, less Σ C(order, k) (1-q)^(order-k) q^k = 1). All terms are positive.

@@ -4,32 +4,19 @@
 #include <rapidcheck.h>
 #include <cmath>
 #include <cstdint>
-#include <functional>
 #include <limits>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "healthai/core/random.hpp"
+#include "refusals.hpp"
 
 namespace secagg_fixed_point_test {
 
 using namespace healthai;
 using namespace healthai::secagg;
-
-namespace {
-
-void refuses(const std::function<void()>& call, ErrorId id, const char* what) {
-  try {
-    call();
-    FAIL("not refused: ", what);
-  } catch (const Error& e) {
-    CHECK(e.id() == id);
-    CHECK_MESSAGE(std::string(e.what()).find(what) != std::string::npos, e.what());
-  }
-}
-
-}  // namespace
+using refusals_test::refuses;
 
 TEST_CASE("fixed point: a ring has no negative numbers") {
   CHECK(reduce(-5, 1024) == 1019);

@@ -10,13 +10,13 @@
 #include <vector>
 
 #include "healthai/core/random.hpp"
-#include "secagg/refusals.hpp"
+#include "refusals.hpp"
 
 namespace secagg_graph_test {
 
 using namespace healthai;
 using namespace healthai::secagg;
-using secagg_refusals_test::refuses;
+using refusals_test::refuses;
 
 namespace {
 

@@ -15,13 +15,13 @@
 
 #include "healthai/core/training.hpp"
 #include "healthai/secagg/secure_handlers.hpp"
+#include "refusals.hpp"
 #include "secagg/members.hpp"
-#include "secagg/refusals.hpp"
 
 namespace secagg_hostile_coordinator_test {
 
 using namespace secagg_test;
-using secagg_refusals_test::error_of;
+using refusals_test::error_of;
 
 namespace {
 

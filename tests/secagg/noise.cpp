@@ -18,13 +18,13 @@
 #include "healthai/server/federation.hpp"
 #include "healthai/strategy/fedavg.hpp"
 #include "healthai/transport/in_process.hpp"
+#include "refusals.hpp"
 #include "secagg/members.hpp"
-#include "secagg/refusals.hpp"
 
 namespace secagg_noise_test {
 
 using namespace secagg_test;
-using secagg_refusals_test::refuses;
+using refusals_test::refuses;
 
 namespace {
 
@@ -348,14 +348,15 @@ struct Hospitals {
       transport.add(id, secure_handlers<Train<double>, Evaluate<double>>(TaskHandlers::of(client), member));
     }
   }
-  [[nodiscard]] auto sum(const SumNoise& noise) {
+  [[nodiscard]] auto sum(const SumNoise& noise, bool control_variates = false) {
     SecureAggregationOptions options;
     options.ranges.noise = noise;
     options.ranges.update_clip = 100;
     options.ranges.training_numbers = {{"metric/loss/n", 100}};
     SecureAggregation secure{transport, cohort.members, options};
-    const auto work = std::make_shared<const TrainBroadcast<double>>(
-        TrainBroadcast<double>{{1, 1, 0}, 0, Parameters<double>(layout), {}});
+    TrainBroadcast<double> asked{{1, 1, 0}, 0, Parameters<double>(layout), {}};
+    asked.objective.control_variates = control_variates;
+    const auto work = std::make_shared<const TrainBroadcast<double>>(std::move(asked));
     return secure.sum<Train<double>>(WeightedMean{}, cohort.members->ids(), work, Deadline::max());
   }
 };
@@ -410,6 +411,16 @@ TEST_CASE("noise of a secure sum: what its budget does not allow stays with a me
   CHECK(plain.contributors.empty());
   CHECK(plain.failures.size() == 7);
   for (const Failure& failure : plain.failures) CHECK(failure.error == "secagg_terms");
+  for (const auto& debits : hospitals.debits) CHECK(debits.empty());
+}
+
+TEST_CASE("noise of a secure sum: strategies that need to know how many rows there are have none") {
+  Hospitals hospitals(0);
+  const auto part = hospitals.sum({.noise_multiplier = 0.5, .grid_bits = 16}, true);
+  CHECK(part.contributors.empty());
+  REQUIRE(part.failures.size() == 7);
+  CHECK(part.failures[0].error == "invalid_argument");
+  CHECK(part.failures[0].message.find("Scaffold") != std::string::npos);
   for (const auto& debits : hospitals.debits) CHECK(debits.empty());
 }
 

@@ -8,13 +8,13 @@
 #include <vector>
 
 #include "healthai/serialization/archive.hpp"
-#include "secagg/refusals.hpp"
+#include "refusals.hpp"
 
 namespace secagg_parameters_test {
 
 using namespace healthai;
 using namespace healthai::secagg;
-using secagg_refusals_test::refuses;
+using refusals_test::refuses;
 
 namespace {
 

@@ -15,14 +15,14 @@
 #include <vector>
 
 #include "healthai/core/random.hpp"
-#include "secagg/refusals.hpp"
+#include "refusals.hpp"
 #include "secagg/small_field.hpp"
 
 namespace secagg_secret_sharing_test {
 
 using namespace healthai;
 using namespace healthai::secagg;
-using secagg_refusals_test::refuses;
+using refusals_test::refuses;
 
 namespace {
 

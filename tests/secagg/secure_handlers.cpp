@@ -9,14 +9,14 @@
 #include <string>
 
 #include "healthai/secagg/ranges.hpp"
+#include "refusals.hpp"
 #include "secagg/members.hpp"
-#include "secagg/refusals.hpp"
 #include "test_folder.hpp"
 
 namespace secagg_secure_handlers_test {
 
 using namespace secagg_test;
-using secagg_refusals_test::error_of;
+using refusals_test::error_of;
 
 namespace {
 
@@ -300,6 +300,24 @@ TEST_CASE("a message of another sum, and one that is refused, change nothing") {
   First::Broadcast weak = scene.start;
   weak.terms.parameters.threshold = 2;
   CHECK(error_of([&] { (void)scene.handle<First>(0, weak); }) == "secagg_terms");
+  scene.confirm(all);
+  require_sum_of_all(scene.release(all));
+}
+
+TEST_CASE("the round of the work, which a policy judges, is that of the terms and of each step") {
+  Scene scene;
+  First::Broadcast two_faced = scene.start;
+  auto work = *two_faced.work;
+  work.id = {17, 5, 0};
+  two_faced.work = std::make_shared<const TrainBroadcast<double>>(std::move(work));
+  CHECK(error_of([&] { (void)scene.handle<First>(0, two_faced); }) == "secagg_terms");
+  scene.advertise(all);
+  CHECK(
+      error_of([&] {
+        (void)scene.handle<ShareSecrets>(0, ShareSecrets::Broadcast{{17, 5, 0}, scene.digest(), scene.keys});
+      }) == "secagg_replay");
+  scene.share(all);
+  scene.hand_in(all);
   scene.confirm(all);
   require_sum_of_all(scene.release(all));
 }

@@ -13,13 +13,13 @@
 #include "healthai/core/random.hpp"
 #include "healthai/core/training.hpp"
 #include "healthai/serialization/archive.hpp"
-#include "secagg/refusals.hpp"
+#include "refusals.hpp"
 
 namespace secagg_segments_test {
 
 using namespace healthai;
 using namespace healthai::secagg;
-using secagg_refusals_test::refuses;
+using refusals_test::refuses;
 
 namespace {
 

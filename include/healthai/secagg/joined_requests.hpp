@@ -18,8 +18,8 @@ namespace healthai::secagg {
 /// of two sums would be somebody's update. On disk before a share leaves, so that a restart does not make it forget.
 ///
 /// One round of a run is one sum of each task, whatever its attempt and its terms, and rounds go forwards: of every run and task the
-/// latest round is kept, and it and all before it are refused. As more than half of the members are needed to open a sum (see
-/// SecAggParameters), no round has two. A task without rounds (run 0) is known by the digest of the whole request.
+/// latest round is kept, and it and all before it are refused. Where a sum needs more than half of the members to be opened (where the promise
+/// against an active coordinator is made, see SecAggParameters), no round has two. A task without rounds (run 0) is known by the digest of the whole request.
 /// Not thread-safe.
 class JoinedRequests {
  public:

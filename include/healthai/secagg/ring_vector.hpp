@@ -11,6 +11,7 @@
 #include "healthai/core/error.hpp"
 #include "healthai/core/serialize_numbers.hpp"
 #include "healthai/secagg/detail/ring_words.hpp"
+#include "healthai/secagg/secret_memory.hpp"
 
 namespace healthai::secagg {
 
@@ -45,6 +46,10 @@ class RingVector {
     return std::visit([&use](const auto& words) { return use(std::span(words)); }, words_);
   }
 
+  /// Zeros again, for a vector that nobody may find in memory later.
+  void wipe() noexcept {
+    std::visit([](auto& words) { secagg::wipe(words.data(), words.size() * sizeof(words[0])); }, words_);
+  }
   /// Adds number by number, modulo the ring. \throws Error (`layout_mismatch`) for another ring or length
   RingVector& operator+=(const RingVector& other) {
     if (other.bits() != bits() || other.size() != size()) {

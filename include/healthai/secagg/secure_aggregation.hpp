@@ -74,7 +74,7 @@ class SecureAggregation {
  public:
   /// \param members  the pinned roster: the sums are over all of these, whoever is there
   /// \throws Error (`invalid_argument`) for options that cannot be met with a roster of this size, and for a clip, levels or a name that
-  /// FixedPoint or SegmentPlan refuse; (`overflow`) for ranges in which a sum over the roster could wrap; (`file`) for a folder that
+  /// FixedPoint or SegmentPlan refuse; (`overflow`) for ranges in which a sum over the roster could wrap without noise; (`file`) for a folder that
   /// cannot be used, or that another process uses
   SecureAggregation(TransportType& transport, std::shared_ptr<const secagg::Members> members,
                     SecureAggregationOptions options)
@@ -84,9 +84,10 @@ class SecureAggregation {
         parameters_(secagg::SecAggParameters::of(members_->size(), options_.protocol)),
         kept_(options_.checkpoint_folder) {
     options_.ranges.noise = options_.ranges.noise.within(parameters_);
-    // Whether a sum could wrap does not depend on the model: of one number it can as well.
+    // Without noise, whether a sum could wrap does not depend on the model: of one number it can as well. With noise it does, a little;
+    // then each sum's own plan says so.
     SumRules rules;
-    rules.extra_vectors = std::vector<WantedVector>{{"extra", true}};
+    if (!options_.ranges.noise.on()) rules.extra_vectors = std::vector<WantedVector>{{"extra", true}};
     const Parameters<double> any(Layout{{"any", {1}}});
     static_cast<void>(options_.ranges.plan<Train<double>>({{}, 0, any, {}}, rules, members_->size()));
     static_cast<void>(options_.ranges.plan<Evaluate<double>>({{}, any}, rules, members_->size()));
@@ -197,6 +198,11 @@ class SecureAggregation {
     secagg::SumRanges ranges = options_.ranges;
     if constexpr (std::is_same_v<T, Train<typename T::Scalar>>) {
       if (!broadcast.objective.control_variates && !broadcast.objective.dynamic_regularisation) return ranges;
+      if (ranges.noise.on()) {
+        throw Error(error::invalid_argument,
+                    "secure aggregation: with noise all members weigh the same, and a strategy whose clients "
+                    "remember something (Scaffold, FedDyn) needs to know how many rows they have");
+      }
       for (const auto& [name, most] : {std::pair{client_memory::new_clients, std::uint64_t{1}},
                                        std::pair{client_memory::new_examples, ranges.most_examples}}) {
         const bool given = std::any_of(ranges.training_numbers.begin(), ranges.training_numbers.end(),

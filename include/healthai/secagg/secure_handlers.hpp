@@ -1,5 +1,6 @@
 #pragma once
 
+#include <concepts>
 #include <cstddef>
 #include <functional>
 #include <memory>
@@ -46,7 +47,7 @@ struct SecureMember {
   std::function<void(std::span<const ClippedSegment>)> on_clipped{};
   /// Keep what was handed in until it is confirmed, so that the same bytes can be given again when the reply is lost, and that a second
   /// attempt at the same work needs no second training. It takes two vectors of memory; where no reply can be lost, as in one
-  /// process, it may be left out.
+  /// process, it may be left out. The client's state is kept twice as well.
   bool keep_vector = true;
   std::size_t threads = 1;  ///< that make masks; 0: one for each processor
 };
@@ -60,7 +61,8 @@ struct AnsweredStep {
   Reply reply{};
 };
 
-/// A client's end of secure sums: of one at a time, the one that was asked for last. What it refuses changes nothing.
+/// A client's end of secure sums: of one at a time, the one that was asked for last. A step out of turn, or another one than was answered,
+/// changes nothing; one with wrong contents ends this sum for the member.
 class SecureClient {
  public:
   SecureClient(TaskHandlers work, SecureMember member)
@@ -74,6 +76,13 @@ class SecureClient {
     require_acceptable(request.terms, *member_.members, member_.rules, member_.id);
     if (!(request.id == request.terms.id))
       refuse(error::secagg_terms, "the terms are those of another round");
+    // A policy judges the round of the work, and which rounds have a sum is known by that of the terms.
+    if constexpr (requires {
+                    { request.work->id } -> std::convertible_to<RoundId>;
+                  }) {
+      if (!(request.work->id == request.terms.id))
+        refuse(error::secagg_terms, "the work is that of another round than the terms");
+    }
     const auto message = encode(request.work);
     std::vector<std::span<const std::byte>> pieces{message->head};
     pieces.insert(pieces.end(), message->arrays.begin(), message->arrays.end());
@@ -128,7 +137,7 @@ class SecureClient {
       return vector;
     };
     if (member_.keep_vector) return answer(handed_in_, request, error::secagg_replay, mask);
-    require_current(request.request);
+    require_current(request);
     return mask();
   }
   [[nodiscard]] Confirm::Reply confirm(const Confirm::Broadcast& request) {
@@ -137,13 +146,13 @@ class SecureClient {
       const Confirm::Reply reply{state.message()};
       state_.emplace<Confirming>(std::move(state));
       handed_in_.reset();  // it has arrived: the coordinator has told so
-      work_of_sum_.counts();
+      work_of_sum_.counts(work_);
       return reply;
     });
   }
   /// The answer belongs to the list that was confirmed, whoever's signatures come with the question.
   [[nodiscard]] ReleasedShares release(const Release::Broadcast& request) {
-    require_current(request.request);
+    require_current(request);
     if (!released_) {
       const Unmasking state(take<Confirming>(), request.message);
       joined_.add(task_, id_, request_);
@@ -176,8 +185,9 @@ class SecureClient {
     }
     numbers = std::move(kept);
   }
-  void require_current(const Digest& request) const {
-    if (request != request_)
+  template <class Broadcast>
+  void require_current(const Broadcast& step) const {
+    if (step.request != request_ || !(step.id == id_))
       refuse(error::secagg_replay, "it is no step of the request that it takes part in");
   }
   /// The state that this step follows on. Whatever comes of the step, it is gone.
@@ -194,7 +204,7 @@ class SecureClient {
   template <class Reply, class Broadcast, class Make>
   [[nodiscard]] Reply answer(std::optional<AnsweredStep<Reply>>& answered, const Broadcast& request,
                              ErrorId otherwise, const Make& make) {
-    require_current(request.request);
+    require_current(request);
     const Digest asked = sha256(to_bytes(request.message));
     if (!answered) {
       Reply reply = make();

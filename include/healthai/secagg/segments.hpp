@@ -315,6 +315,10 @@ class SegmentPlan {
         static_cast<void>(ClippedGradientSum::reach(segment.layout.size(), segment.clip, noise_.grid_bits));
       });
     }
+    for (const ScalarSegment& segment : scalars_) {
+      naming(segment.name,
+             [&] { static_cast<void>(ClippedGradientSum::reach(1, segment.clip, noise_.grid_bits)); });
+    }
     const double most = most_in_sum();
     if (!(most < 0x1p63)) {
       throw Error(error::overflow,

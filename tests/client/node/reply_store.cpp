@@ -410,5 +410,19 @@ TEST_CASE("killed at any moment, a request is answered or not, and reply and sta
   CHECK(interrupted > 0);  // otherwise no write was caught half-way
 }
 
+TEST_CASE("A step of a secure sum is never forgotten: one round may have several of each") {
+  ReplyStore store;
+  for (std::uint32_t begun = 0; begun < 5; ++begun) {
+    RequestKey step = key(1, "secagg.share");
+    step.digest = healthai::sha256(std::to_string(begun));
+    CHECK(!store.forgotten(step));
+    commit(store, step, "shares", "state", "state");
+  }
+  RequestKey first = key(1, "secagg.share");
+  first.digest = healthai::sha256("0");
+  CHECK(store.find(first) == nullptr);
+  CHECK(!store.forgotten(first));
+}
+
 }  // namespace client_node_reply_store_test
 #endif

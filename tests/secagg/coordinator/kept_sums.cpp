@@ -6,14 +6,14 @@
 #include <string>
 
 #include "healthai/serialization/archive.hpp"
-#include "secagg/refusals.hpp"
+#include "refusals.hpp"
 #include "test_folder.hpp"
 
 namespace secagg_kept_sums_test {
 
 using namespace healthai;
 using namespace healthai::secagg;
-using secagg_refusals_test::error_of;
+using refusals_test::error_of;
 
 namespace {
 

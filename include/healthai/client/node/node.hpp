@@ -42,14 +42,15 @@ struct NodeOptions {
   /// Called with what would have left in a dry run, and with what leaves otherwise.
   std::function<void(const RequestFacts& request, const EncodedMessage& reply)> preview{};
   /// What one answer spends of the privacy of this node's data, for each task that is answered with noise, by name:
-  /// {"train.f64", trainer.mechanism()}. Such a request is debited from `ledger` before the data are touched, or refused. Under the
-  /// policy's require_dp every other task is refused, scaling and evaluation too. The client must not debit by itself then.
+  /// {"train.f64", trainer.mechanism()}. Such a request, masked or not, is debited from `ledger` before the data are touched, or refused.
+  /// Under the policy's require_dp every other task is refused, scaling and evaluation too. The client must not debit by itself then.
   std::map<std::string, Mechanism> spends{};
   /// Shared with whoever reads its head; null: no task counts as private. \see account
   std::shared_ptr<BudgetLedger> ledger{};
   BudgetAccount account{};  ///< of the ledger, from which is debited
   /// From which secure sums are debited whose terms have all members add noise, what these terms say: of a unit that is this whole hospital.
-  /// Left out, no secure sum counts as private. `SecureMember::rules.debit` must not be set then.
+  /// They are debited in step 3, and anew if a sum is begun anew. Left out, no secure sum counts as private under require_dp, whatever noise
+  /// the client adds by itself. `SecureMember::rules.debit` must not be set then.
   std::optional<BudgetAccount> sum_account{};
   /// Where the policy demands a person's approval: asks for it, or looks it up (see ApprovedRuns). Null: nothing is approved.
   std::function<bool(const RequestFacts& request)> approve{};
@@ -117,6 +118,7 @@ class Node final : public TaskService {
     }
     if (request.secure_step > 1) {
       require_admitted(request);
+      if (uses_data(request)) debit(*admitted_);
     } else {
       admit(request);
     }
@@ -151,18 +153,16 @@ class Node final : public TaskService {
     note({.what = "reply discarded by the coordinator", .request = exchange.key});
   }
 
-  /// Judges it, counts it, debits what it spends and writes down that it was allowed. \throws Error (`refused`)
+  /// Judges it, counts it, debits what it spends if it is answered at once, and writes down that it was allowed. \throws Error (`refused`)
   void admit(RequestFacts& request) {
     if (request.secure_step == 1) admitted_.reset();
     if (options_.policy.manual_approval && options_.approve) request.approved = options_.approve(request);
-    const Mechanism* const spent = spends(request);
-    request.differential_privacy = spent != nullptr;
+    request.differential_privacy =
+        request.secure_step == 0 ? client_adds_noise(request) : sum_has_noise(request);
     if (const auto refusal = options_.policy.judge(request, options_.facts, quota_))
       refuse(request, *refusal);
     quota_.count(request);
-    if (spent != nullptr && !options_.dry_run) {
-      debit(request, request.secure_step == 0 ? options_.account : *options_.sum_account, *spent);
-    }
+    if (uses_data(request)) debit(request);
     AuditEvent event{.what = "request allowed",
                      .request = request.key(),
                      .rows = options_.facts.rows,
@@ -230,17 +230,19 @@ class Node final : public TaskService {
     return message;
   }
 
-  /// What it costs to answer this, if that is known and can be debited; else null. In a secure sum it is the noise of the terms that counts,
-  /// and not what the program says of a plain reply.
-  [[nodiscard]] const Mechanism* spends(const RequestFacts& request) const {
-    if (!options_.ledger) return nullptr;
-    if (request.secure_step != 0) {
-      return request.sum_noise && options_.sum_account ? &*request.sum_noise : nullptr;
-    }
-    const auto found = options_.spends.find(request.task);
-    return found == options_.spends.end() ? nullptr : &found->second;
+  [[nodiscard]] bool client_adds_noise(const RequestFacts& request) const {
+    return options_.ledger && options_.spends.contains(request.task);
   }
-  /// On disk when it returns. A reply that is given again costs nothing: it is the same.
+  [[nodiscard]] bool sum_has_noise(const RequestFacts& request) const {
+    return options_.ledger && options_.sum_account && request.sum_noise;
+  }
+  /// What it costs to use the data for this: the client's own noise, masked or not, and that of the sum. On disk when it returns; a reply
+  /// that is given again costs nothing, as it is the same.
+  void debit(const RequestFacts& request) {
+    if (options_.dry_run) return;
+    if (client_adds_noise(request)) debit(request, options_.account, options_.spends.at(request.task));
+    if (sum_has_noise(request)) debit(request, *options_.sum_account, *request.sum_noise);
+  }
   void debit(const RequestFacts& request, const BudgetAccount& account, const Mechanism& mechanism) {
     try {
       static_cast<void>(options_.ledger->debit(account, mechanism,

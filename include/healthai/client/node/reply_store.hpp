@@ -34,7 +34,8 @@ namespace healthai {
 ///     // the coordinator used it: store.accepted(key); it did not: if (auto s = store.discarded(key)) handlers.restore(*s);
 ///
 /// For each task the latest few replies are kept. A request whose reply is kept no longer is `forgotten`, as is every earlier one
-/// of that run and task, and one whose reply was discarded: the coordinator asks anew with a higher attempt.
+/// of that run and task, and one whose reply was discarded: the coordinator asks anew with a higher attempt. Not so the steps of
+/// secure sums.
 ///
 /// After a restart `state()` is what the client's state was: of the latest reply that changed it, or what it was before that
 /// one if it was discarded. One store serves one client and one coordinator; give each a folder. File names are digests,
@@ -159,6 +160,9 @@ class ReplyStore {
     return found != forgotten_.end() && std::pair(key.round, key.attempt) <= found->second;
   }
   static void raise(detail::ForgottenReplies& forgotten, const RequestKey& key) {
+    // One round may have several secure sums, of several tasks and begun several times, all with steps of the same names. Their client knows
+    // by itself which it answered, and uses its keys once.
+    if (key.task.starts_with("secagg.")) return;
     auto& latest = forgotten[{key.run, key.task}];
     latest = (std::max)(latest, std::pair(key.round, key.attempt));
   }

@@ -32,7 +32,7 @@ class WorkOfSum {
     if (!same) {
       if (state_before_) client.restore(*state_before_);
       state_before_.reset();
-      vector_.reset();
+      end();
     }
     task_ = task;
     id_ = id;
@@ -60,10 +60,17 @@ class WorkOfSum {
       throw;
     }
   }
-  /// It is in a sum: the client's state stays as it is now.
-  void counts() noexcept { state_before_.reset(); }
+  /// It is in a sum: the client's state stays what it was after the work, also if somebody has put it back since.
+  void counts(const TaskHandlers& client) {
+    if (state_before_ && vector_) client.restore(state_after_);
+    state_before_.reset();
+  }
   /// The sum can be opened, and this round has no other: the vector is not needed any more.
-  void end() noexcept { vector_.reset(); }
+  void end() noexcept {
+    if (vector_) vector_->wipe();
+    vector_.reset();
+    state_after_ = {};
+  }
 
  private:
   [[nodiscard]] static bool same_bytes(const EncodedMessage& a, const EncodedMessage& b) {
