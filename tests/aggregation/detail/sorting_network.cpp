@@ -48,8 +48,7 @@ std::size_t comparators(std::size_t n, std::size_t first, std::size_t last) {
   const SortingNetwork network = sorting_network(n, first, last);
   std::size_t count = 0;
   for (std::size_t i = 0; i < network.stride && i < n; ++i) {
-    merge_exchange((n - i + network.stride - 1) / network.stride,
-                   [&](std::size_t, std::size_t, Comparator) { ++count; });
+    count += merge_exchange_comparators((n - i + network.stride - 1) / network.stride);
   }
   for (const ComparatorPath& path : network.paths) count += path.places.size() - 1;
   return count;

@@ -37,19 +37,22 @@ constexpr void merge_exchange(std::size_t n, Emit emit) {
   }
 }
 
-/// The same for few numbers, as a constant.
+/// How many comparators those are.
+[[nodiscard]] constexpr std::size_t merge_exchange_comparators(std::size_t n) {
+  std::size_t count = 0;
+  merge_exchange(n, [&count](std::size_t, std::size_t, Comparator) { ++count; });
+  return count;
+}
+/// The same for few numbers, to be a constant.
 template <std::size_t N>
-inline constexpr auto small_network = [] {
-  constexpr std::size_t size = [] {
-    std::size_t count = 0;
-    merge_exchange(N, [&count](std::size_t, std::size_t, Comparator) { ++count; });
-    return count;
-  }();
-  std::array<Comparator, size> all{};
+[[nodiscard]] constexpr auto make_small_network() {
+  std::array<Comparator, merge_exchange_comparators(N)> all{};
   std::size_t i = 0;
   merge_exchange(N, [&](std::size_t, std::size_t, Comparator c) { all[i++] = c; });
   return all;
-}();
+}
+template <std::size_t N>
+inline constexpr auto small_network = make_small_network<N>();
 
 /// Two layers of a network at once, as far as their comparators hang together: one compares places[0] with places[1], places[2] with
 /// places[3], ..., the other, after it, places[1] with places[2], .... The places of the first layer's pairs are in ascending order. So
