@@ -150,6 +150,15 @@ PartialAggregate<Kept, Scalar> opened(const Case<Scalar>& one, const Cohort& coh
       Deadline::max());
 }
 
+/// A generator of one and the same bits.
+struct Always {
+  using result_type = std::uint64_t;
+  std::uint64_t bits = 0;
+  std::uint64_t operator()() const { return bits; }
+  static constexpr std::uint64_t min() { return 0; }
+  static constexpr std::uint64_t max() { return ~std::uint64_t{0}; }
+};
+
 /// Sums words in the ring of the plan, and reads them.
 template <class Word, class Scalar, class Encode>
 Summand<double> summed(const SegmentPlan& plan, const Case<Scalar>& one, const Encode& encode) {
@@ -200,7 +209,7 @@ void holds(bool nearest) {
   // ones alone down.
   const auto ends = [&](std::uint64_t bits) {
     return with([&](const auto& summand, auto words) {
-      const auto always = [bits] { return bits; };
+      Always always{bits};
       (void)plan.encode(summand, words, always);
     });
   };

@@ -62,7 +62,7 @@ TEST_CASE("the same work, begun anew, is not done anew") {
   CHECK(scene.vector() == first);
   scene.begin();
   CHECK(scene.vector() == first);
-  scene.work.counts();
+  scene.work.counts(scene.client);
   scene.begin();
   CHECK(scene.vector() == first);
   CHECK(scene.made == 1);
@@ -107,12 +107,22 @@ TEST_CASE("what counts is not undone by what comes next") {
   Scene scene;
   scene.begin();
   (void)scene.vector();
-  scene.work.counts();
+  scene.work.counts(scene.client);
   scene.work.end();
   scene.begin(2);
   CHECK(scene.trained() == 1);
   (void)scene.vector();
   CHECK(scene.trained() == 2);
+}
+
+TEST_CASE("what counts stands, also where somebody had put the client's state back") {
+  Scene scene;
+  scene.begin();
+  const auto before = scene.client.state();
+  (void)scene.vector();
+  scene.client.restore(before);  // as a node does that could not write its reply down
+  scene.work.counts(scene.client);
+  CHECK(scene.trained() == 1);
 }
 
 TEST_CASE("a task without rounds is done each time") {
