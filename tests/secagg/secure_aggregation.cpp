@@ -63,10 +63,10 @@ struct Hospitals {
       Walker walker{static_cast<double>(i) / static_cast<double>(n), 10.0 + static_cast<double>(i),
                     silent != 0 && i == 1 ? silent : 0};
       plain.add(id, walker);
-      secure.add(id,
-                 secure_handlers<Train<double>, Evaluate<double>>(
-                     TaskHandlers::of(walker),
-                     {id, cohort.keys[i], cohort.members, {.options = {.corrupt = 0, .dropout = 0}}, {}, 2}));
+      SecureMember member{id, cohort.keys[i], cohort.members, {.options = {.corrupt = 0, .dropout = 0}}, {}};
+      member.threads = 2;
+      secure.add(
+          id, secure_handlers<Train<double>, Evaluate<double>>(TaskHandlers::of(walker), std::move(member)));
     }
   }
   [[nodiscard]] SecureAggregationOptions options() const {
