@@ -209,6 +209,8 @@ TEST_CASE("a client does not answer plain requests, steps out of turn, or the sa
   CHECK(error([&] { handle(clients[1], First(), start); }) == "secagg_replay");
   CHECK(error([&] { handle(client_of(2), First(), start); }) == "secagg_replay");
   start.id.attempt = start.terms.id.attempt = 1;
+  start.work = std::make_shared<const TrainBroadcast<double>>(
+      TrainBroadcast<double>{start.id, 0, Parameters<double>(layout), {}});
   CHECK(error([&] { handle(clients[1], First(), start); }) == "secagg_replay");
   start.id.round = start.terms.id.round = 2;
   start.work = std::make_shared<const TrainBroadcast<double>>(
