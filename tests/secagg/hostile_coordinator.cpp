@@ -408,7 +408,7 @@ TEST_CASE("a plan that does not fit what the client has, a step again, and a ste
     // Asked again it says the same; asked with other keys, nothing.
     const auto again = handle(clients[1], ShareSecrets(), share).shares;
     CHECK(std::any_of(again.begin(), again.end(), [&](const SealedShares& one) {
-      return one.other == 0 && one.sealed == inbox[1].sealed;
+      return one.other == 0 && one.sealed == inbox[0].sealed;
     }));
     ShareSecrets::Broadcast others = share;
     others.message.pop_back();
