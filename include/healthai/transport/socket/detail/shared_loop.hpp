@@ -111,26 +111,26 @@ class SharedLoop {
 
   void run_while_nobody_waits() {
     std::unique_lock lock(mutex_);
+    std::uint64_t seen = 0;
     while (!stopping_) {
-      if (running_ || wanted_) {  // until the waiting thread has gone
+      if (turns_ != seen && !at_once_) {  // a waiting thread comes and goes, and may come back soon
+        seen = turns_;
+        wake_.wait_for(lock, absence, [this] { return stopping_ || at_once_; });
+      } else if (running_ || wanted_) {  // it waits for long: until its turn is over
         asleep_ = true;
         wake_.wait(lock, [this] { return stopping_ || !(running_ || wanted_); });
         asleep_ = false;
-        continue;
+        seen = turns_ - 1;
+      } else {
+        running_ = true;
+        while (!stopping_ && !wanted_) {
+          lock.unlock();
+          guarded([this] { io_.run_one(); });
+          lock.lock();
+        }
+        running_ = false;
+        free_.notify_all();
       }
-      if (turns_ > 0) {  // it may come back soon
-        const std::uint64_t turns = turns_;
-        wake_.wait_for(lock, absence, [&] { return stopping_ || at_once_; });
-        if (stopping_ || running_ || wanted_ || turns_ != turns) continue;
-      }
-      running_ = true;
-      while (!stopping_ && !wanted_) {
-        lock.unlock();
-        guarded([this] { io_.run_one(); });
-        lock.lock();
-      }
-      running_ = false;
-      free_.notify_all();
     }
   }
 
