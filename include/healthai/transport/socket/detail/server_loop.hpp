@@ -452,17 +452,18 @@ class ServerLoop {
       const std::lock_guard lock(mutex_);
       waited_for_ = tag;
     }
-    if (tag != nullptr) asio::post(io_, [this] { grant_turns(); });
+    if (tag != nullptr && blocked_) asio::post(io_, [this] { grant_turns(); });
   }
   void grant_turns() {
     while (const auto id = turns_.grant(Clock::now())) tell_turn(*id);
     // The driver may wait for one task while whole replies to another fill the memory: then its own come all the same.
+    blocked_ = turns_.blocked();
     const void* waited_for = nullptr;
     {
       const std::lock_guard lock(mutex_);
       waited_for = waited_for_;
     }
-    if (waited_for == nullptr || !turns_.blocked()) return;
+    if (waited_for == nullptr || !blocked_) return;
     for (const auto& [name, client] : clients_) {
       const bool awaited = std::any_of(client.requests.begin(), client.requests.end(),
                                        [&](const auto& request) { return request->tag == waited_for; });
@@ -666,6 +667,8 @@ class ServerLoop {
   std::map<ClientId, std::deque<RequestId>> counted_;
   static constexpr std::size_t most_counted = 256;
   std::map<RequestId, ClientId> announcers_;  // who waits for a turn
+  std::atomic<bool> blocked_ =
+      false;  // `turns_.blocked()`, for the driver; set before it is asked what the driver waits for
   std::atomic<bool> finished_ = false;
   std::atomic<std::uint64_t> sent_ = 0;  // bytes
   std::atomic<std::uint64_t> received_ = 0;
