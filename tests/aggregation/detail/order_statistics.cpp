@@ -33,7 +33,7 @@ struct Problem {
 template <class Scalar>
 Problem<Scalar> any_problem() {
   Problem<Scalar> p;
-  p.n = *rc::gen::inRange<std::size_t>(1, 40);
+  p.n = *rc::gen::inRange<std::size_t>(1, 120);
   p.size = *rc::gen::inRange<std::size_t>(1, 150);
   for (std::size_t k = 0; k < p.n; ++k) {
     p.rows.push_back(*rc::gen::container<std::vector<Scalar>>(

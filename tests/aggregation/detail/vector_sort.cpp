@@ -11,19 +11,20 @@ using namespace healthai::detail;
 
 TEST_CASE_TEMPLATE("vector sort: each coordinate is sorted, from rows elsewhere or in place", Scalar, float,
                    double) {
-  constexpr std::size_t bytes = 16;
-  constexpr std::size_t width = order_tile<Scalar, bytes>;
+  constexpr std::size_t width = order_tile<Scalar, SortBaseline::bytes>;
   CHECK(rc::check([] {
     const auto n = *rc::gen::inRange<std::size_t>(1, 70);
     const auto numbers = *rc::gen::container<std::vector<int>>(n * width, rc::gen::inRange<int>(-100, 100));
     const std::vector<Scalar> rows(numbers.begin(), numbers.end());
     const SortingNetwork network = sorting_network(n, 0, n);
+    std::vector<const Scalar*> pointers;
+    std::vector<Scalar> later(3);  // the rows begin after three other numbers
+    later.insert(later.end(), rows.begin(), rows.end());
+    for (std::size_t k = 0; k < n; ++k) pointers.push_back(later.data() + k * width);
     std::vector<Scalar> elsewhere(n * width);
     std::vector<Scalar> in_place = rows;
-    sort_tile<Scalar, bytes>(
-        elsewhere.data(), [&](std::size_t k) { return rows.data() + k * width; }, n, network);
-    sort_tile<Scalar, bytes>(
-        in_place.data(), [&](std::size_t k) { return in_place.data() + k * width; }, n, network);
+    sort_tile<SortBaseline, Scalar>(elsewhere.data(), {pointers.data(), 3}, network);
+    sort_tile<SortBaseline, Scalar>(in_place.data(), {}, network);
     RC_ASSERT(elsewhere == in_place);
     for (std::size_t i = 0; i < width; ++i) {
       std::vector<Scalar> expected, sorted;

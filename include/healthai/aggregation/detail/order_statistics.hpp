@@ -117,13 +117,13 @@ HEALTHAI_ALWAYS_INLINE void mean_of_closest(const Scalar* column, const OrderSta
   without_overflow<Lanes, Scalar>(mean, sum);
 }
 
-/// One tile: the numbers at `row(k)`, k < n, are sorted in `tile` (as far as is needed) and then combined.
-template <class Lanes, class Scalar, std::size_t Bytes, class Row>
-HEALTHAI_ALWAYS_INLINE void order_statistic_of_tile(Scalar* out, const Row& row, const OrderStatistic& what,
-                                                    Scalar* tile) noexcept {
+/// One tile: the numbers of `source` are sorted in `tile` (as far as is needed) and then combined.
+template <class Lanes, class Sort, class Scalar>
+HEALTHAI_ALWAYS_INLINE void order_statistic_of_tile(Scalar* out, const TileSource<Scalar>& source,
+                                                    const OrderStatistic& what, Scalar* tile) noexcept {
   using Doubles = typename Lanes::Doubles;
-  constexpr std::size_t width = order_tile<Scalar, Bytes>;
-  sort_tile<Scalar, Bytes>(tile, row, what.n, what.network);
+  constexpr std::size_t width = order_tile<Scalar, Sort::bytes>;
+  sort_tile<Sort>(tile, source, what.network);
   for (std::size_t j = 0; j < width; j += Lanes::lanes) {
     Doubles mean;
     mean_of_ranks<Lanes, width>(tile + j, what.first, what.last, mean);
@@ -137,24 +137,25 @@ HEALTHAI_ALWAYS_INLINE void order_statistic_of_tile(Scalar* out, const Row& row,
 
 /// out[begin + i] for i < count, from the rows' numbers at the same places. `out` may be one of the rows.
 /// \param tile  scratch memory for n * order_tile numbers
-template <class Lanes, std::size_t Bytes, class Scalar>
+template <class Lanes, class Sort, class Scalar>
 HEALTHAI_ALWAYS_INLINE void order_statistic_body(Scalar* out, const Scalar* const* rows,
                                                  const OrderStatistic& what, std::size_t begin,
                                                  std::size_t count, Scalar* tile) noexcept {
-  constexpr std::size_t width = order_tile<Scalar, Bytes>;
-  std::size_t i = begin;
-  for (; i + width <= begin + count; i += width) {
-    order_statistic_of_tile<Lanes, Scalar, Bytes>(
-        out + i, [&](std::size_t k) { return rows[k] + i; }, what, tile);
-  }
-  if (const std::size_t rest = begin + count - i; rest > 0) {
+  constexpr std::size_t width = order_tile<Scalar, Sort::bytes>;
+  for (std::size_t i = begin; i < begin + count; i += width) {
+    const std::size_t rest = begin + count - i;
+    TileSource<Scalar> source{rows, i};
     Scalar result[width];
-    for (std::size_t k = 0; k < what.n; ++k) {
-      for (std::size_t j = 0; j < width; ++j) tile[k * width + j] = j < rest ? rows[k][i + j] : Scalar{0};
+    if (rest < width) {
+      source.rows = nullptr;
+      for (std::size_t k = 0; k < what.n; ++k) {
+        for (std::size_t j = 0; j < width; ++j) tile[k * width + j] = j < rest ? rows[k][i + j] : Scalar{0};
+      }
     }
-    order_statistic_of_tile<Lanes, Scalar, Bytes>(
-        result, [&](std::size_t k) { return tile + k * width; }, what, tile);
-    for (std::size_t j = 0; j < rest; ++j) out[i + j] = result[j];
+    order_statistic_of_tile<Lanes, Sort>(rest < width ? result : out + i, source, what, tile);
+    if (rest < width) {
+      for (std::size_t j = 0; j < rest; ++j) out[i + j] = result[j];
+    }
   }
 }
 
@@ -168,20 +169,20 @@ inline constexpr std::size_t widest_order_tile = order_tile<Scalar, 64>;
 template <class Scalar>
 void order_statistic_baseline(Scalar* out, const Scalar* const* rows, const OrderStatistic& what,
                               std::size_t begin, std::size_t count, Scalar* tile) noexcept {
-  order_statistic_body<BaselineLanes, 16>(out, rows, what, begin, count, tile);
+  order_statistic_body<BaselineLanes, SortBaseline>(out, rows, what, begin, count, tile);
 }
 #if HEALTHAI_X86_DISPATCH
 template <class Scalar>
 HEALTHAI_TARGET_AVX2 void order_statistic_avx2(Scalar* out, const Scalar* const* rows,
                                                const OrderStatistic& what, std::size_t begin,
                                                std::size_t count, Scalar* tile) noexcept {
-  order_statistic_body<Lanes4, 32>(out, rows, what, begin, count, tile);
+  order_statistic_body<Lanes4, SortAvx2>(out, rows, what, begin, count, tile);
 }
 template <class Scalar>
 HEALTHAI_TARGET_AVX512 void order_statistic_avx512(Scalar* out, const Scalar* const* rows,
                                                    const OrderStatistic& what, std::size_t begin,
                                                    std::size_t count, Scalar* tile) noexcept {
-  order_statistic_body<Lanes4, 64>(out, rows, what, begin, count, tile);
+  order_statistic_body<Lanes4, SortAvx512>(out, rows, what, begin, count, tile);
 }
 #endif
 

@@ -1,136 +1,111 @@
 #pragma once
 
 #include <algorithm>
-#include <array>
-#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <utility>
 #include <vector>
 
+#include "healthai/aggregation/detail/comparator_path.hpp"
+#include "healthai/aggregation/detail/merge_exchange.hpp"
+
 namespace healthai::detail {
 
-/// Afterwards the smaller of two numbers is in place `low` and the larger in place `high`, which is the greater place.
-struct Comparator {
-  std::uint32_t low = 0;
-  std::uint32_t high = 0;
-};
-
-/// Calls `emit(stride, layer, comparator)` for each comparator of Batcher's merge exchange for `n` numbers (Knuth: The Art of Computer
-/// Programming, volume 3, 1998, algorithm 5.2.2M): about n (log2 n)^2 / 4 of them, in layers without a common place. When the
-/// strides from the largest down to `stride` are done, the numbers in places i, i + stride, i + 2 stride, ... are in order, for each i.
-template <class Emit>
-constexpr void merge_exchange(std::size_t n, Emit emit) {
-  const std::size_t top = n < 2 ? 0 : std::bit_ceil(n) / 2;
-  std::size_t layer = 0;
-  for (std::size_t p = top; p > 0; p /= 2) {
-    std::size_t r = 0;
-    for (std::size_t q = top, d = p;; d = q - p, q /= 2, r = p, ++layer) {
-      for (std::size_t i = 0; i + d < n; ++i) {
-        if ((i & p) == r) {
-          emit(p, layer, Comparator{static_cast<std::uint32_t>(i), static_cast<std::uint32_t>(i + d)});
-        }
-      }
-      if (q == p) break;
-    }
-    ++layer;
-  }
-}
-
-/// How many comparators those are.
-[[nodiscard]] constexpr std::size_t merge_exchange_comparators(std::size_t n) {
+/// The numbers in places first, first + stride, ... are put in order: few enough to stay in the processor's registers meanwhile.
+struct PlaceGroup {
+  std::size_t first = 0;
+  std::size_t stride = 1;
   std::size_t count = 0;
-  merge_exchange(n, [&count](std::size_t, std::size_t, Comparator) { ++count; });
-  return count;
-}
-/// The same for few numbers, to be a constant.
-template <std::size_t N>
-[[nodiscard]] constexpr auto make_small_network() {
-  std::array<Comparator, merge_exchange_comparators(N)> all{};
-  std::size_t i = 0;
-  merge_exchange(N, [&](std::size_t, std::size_t, Comparator c) { all[i++] = c; });
-  return all;
-}
-template <std::size_t N>
-inline constexpr auto small_network = make_small_network<N>();
-
-/// Two layers of a network at once, as far as their comparators hang together: one compares places[0] with places[1], places[2] with
-/// places[3], ..., the other, after it, places[1] with places[2], .... The places of the first layer's pairs are in ascending order. So
-/// whoever walks along a path loads and stores each number once for two comparators.
-struct ComparatorPath {
-  bool starts_with_second = false;  ///< places[0] has no partner in the first layer
-  std::vector<std::uint32_t> places{};
 };
 
 /// What, carried out in order whatever the data, leaves the numbers of rank [first, last) of `n` in the places first, ..., last - 1, in
 /// ascending order; other places may hold the rest in any order. The same for every coordinate, which means that a vector of
 /// coordinates is sorted at once, without a branch.
+///
+/// The places are those of a matrix, row by row. First each of its columns is sorted, then each row, which leaves the columns sorted
+/// (Gale, Karp: A Phenomenon in the Theory of Sorting, 1972). After this the merge exchange has little left to do: see OpenPlaces.
 struct SortingNetwork {
-  /// As many numbers as can be sorted without leaving the processor's registers.
-  static constexpr std::size_t most_in_class = 8;
+  static constexpr std::size_t most_in_column =
+      13;  ///< with one to compare with, they fit into sixteen registers
+  static constexpr std::size_t most_in_row =
+      8;  ///< of a wider matrix every second, or fourth, ... column counts as a matrix of its own
 
-  /// To begin with, places i, i + stride, i + 2 stride, ... are sorted, for each i < stride: at most `most_in_class` of them.
-  std::size_t stride = 1;
-  /// Then come these, the layers of the merge exchange for the strides that are left, without the comparators on which the wanted places
-  /// do not depend.
+  std::vector<PlaceGroup> columns{};  ///< each place is in one of them
+  std::vector<PlaceGroup> rows{};
   std::vector<ComparatorPath> paths{};
 };
 
-/// The comparators of two layers (empty, or without a common place each) as paths.
-inline void append_paths(std::vector<ComparatorPath>& paths, std::size_t n,
-                         const std::vector<Comparator>& first, const std::vector<Comparator>& second) {
-  const auto begin = static_cast<std::ptrdiff_t>(paths.size());
-  const auto nobody = static_cast<std::uint32_t>(n);
-  std::array<std::vector<std::uint32_t>, 2> partner{std::vector<std::uint32_t>(n, nobody),
-                                                    std::vector<std::uint32_t>(n, nobody)};
-  std::vector<bool> is_high(n);
-  for (const Comparator& c : first) {
-    partner[0][c.low] = c.high;
-    partner[0][c.high] = c.low;
-    is_high[c.high] = true;
-  }
-  for (const Comparator& c : second) {
-    partner[1][c.low] = c.high;
-    partner[1][c.high] = c.low;
-  }
-  for (std::uint32_t start = 0; start < nobody; ++start) {
-    // A path begins at a lower place of the first layer that the second leaves alone, or at a place that only the second knows.
-    const bool only_second = partner[0][start] == nobody && partner[1][start] != nobody;
-    const bool only_first = partner[0][start] != nobody && partner[1][start] == nobody && !is_high[start];
-    if (!only_first && !only_second) continue;
-    ComparatorPath path{only_second, {start}};
-    for (std::size_t layer = only_second ? 1 : 0;; layer = 1 - layer) {
-      const std::uint32_t next = partner[layer][path.places.back()];
-      if (next == nobody) break;
-      path.places.push_back(next);
+/// Which places of a matrix may hold a number of rank [first, last), when columns and rows are sorted: whatever is in row r and column c, counted
+/// from 0, is no smaller than (r + 1) (c + 1) - 1 others, and no larger than as many as there are to the right and below.
+class OpenPlaces {
+ public:
+  OpenPlaces(std::size_t n, std::size_t first, std::size_t last)
+      : first_(first), last_(last), place_(n, Place::open) {}
+
+  /// The places are now those of a sorted matrix with `width` columns, a power of 2; its last row may have gaps at the end.
+  void sorted_matrix(std::size_t width) {
+    const std::size_t n = place_.size();
+    const std::size_t height = (n + width - 1) / width;
+    for (std::size_t i = 0; i < n; ++i) {
+      const std::size_t row = i / width, column = i % width;
+      const std::size_t gaps = (std::min)(height * width - n, width - column);
+      if ((height - row) * (width - column) - gaps > n - first_) place_[i] = Place::below;
+      if ((row + 1) * (column + 1) > last_) place_[i] = Place::above;
     }
-    // Both ends of a path may qualify as its beginning; from the wrong one its pairs of the first layer descend.
-    const std::size_t pair = only_second ? 1 : 0;
-    if (path.places.size() >= pair + 2 && path.places[pair] > path.places[pair + 1]) continue;
-    if (path.places.size() == 2 && only_second && path.places[0] > path.places[1]) continue;
-    paths.push_back(std::move(path));
   }
-  // Paths of one shape follow each other: the processor then foresees where each ends.
-  std::stable_sort(paths.begin() + begin, paths.end(), [](const ComparatorPath& a, const ComparatorPath& b) {
-    return std::pair(a.places.size(), a.starts_with_second) <
-           std::pair(b.places.size(), b.starts_with_second);
-  });
-}
+
+  /// Whether a comparator may change anything that matters; notes what it does.
+  [[nodiscard]] bool compare(const Comparator& c) {
+    if (place_[c.low] < place_[c.high]) return false;
+    if (place_[c.low] == place_[c.high]) return place_[c.low] == Place::open;
+    std::swap(place_[c.low], place_[c.high]);
+    return true;
+  }
+
+ private:
+  enum class Place : std::uint8_t { below, open, above };
+  std::size_t first_, last_;
+  std::vector<Place> place_;
+};
 
 /// \pre first <= last <= n
 [[nodiscard]] inline SortingNetwork sorting_network(std::size_t n, std::size_t first, std::size_t last) {
   SortingNetwork network;
-  while ((n + network.stride - 1) / network.stride > SortingNetwork::most_in_class) network.stride *= 2;
+  std::size_t width = 1;
+  while ((n + width - 1) / width > SortingNetwork::most_in_column) width *= 2;
+  const std::size_t height = (n + width - 1) / width;
+  const std::size_t matrices = width > SortingNetwork::most_in_row ? width / SortingNetwork::most_in_row : 1;
+  const auto append = [](std::vector<PlaceGroup>& groups, std::size_t begin, std::size_t end,
+                         std::size_t stride) {
+    for (std::size_t i = begin; i < end && i < begin + stride; ++i) {
+      groups.push_back({i, stride, (end - i + stride - 1) / stride});
+    }
+  };
+  append(network.columns, 0, n, width);
+  for (std::size_t i = 0; width > 1 && i < n; i += width) {
+    append(network.rows, i, (std::min)(i + width, n), matrices);
+  }
+
   struct Layer {
     std::size_t stride = 0;
+    std::size_t number = 0;
     std::vector<Comparator> comparators{};
   };
   std::vector<Layer> layers;
-  merge_exchange(n, [&](std::size_t stride, std::size_t layer, Comparator c) {
-    if (stride >= network.stride) return;
-    if (layers.size() <= layer) layers.resize(layer + 1);
-    layers[layer].stride = stride;
-    layers[layer].comparators.push_back(c);
+  OpenPlaces places(n, first, last);
+  std::size_t stride_before = 0;
+  merge_exchange(n, [&](std::size_t stride, std::size_t layer, const Comparator& c) {
+    if (stride >= width) return;
+    if (stride != stride_before && matrices == 1) places.sorted_matrix(2 * stride);
+    stride_before = stride;
+    const bool first_of_stride = (c.low & stride) == 0;
+    // The columns c and c + stride of a matrix with 2 stride columns are merged. The first layer compares neighbours in a row. The next
+    // ones compare numbers that are some rows apart: more than `height` make no difference, as the number of zeros (if all numbers are 0
+    // or 1) in column c less that in c + stride is an alternating sum of those in columns of the first matrix, which descend.
+    if (stride >= matrices && (first_of_stride || c.high - c.low + stride >= 2 * stride * height)) return;
+    if (!places.compare(c)) return;
+    if (layers.empty() || layers.back().number != layer) layers.push_back({stride, layer, {}});
+    layers.back().comparators.push_back(c);
   });
   std::vector<bool> wanted(n);
   std::fill(wanted.begin() + static_cast<std::ptrdiff_t>(first),

@@ -1,8 +1,10 @@
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <type_traits>
 #include <utility>
 
 #include "healthai/aggregation/detail/simd.hpp"
@@ -67,31 +69,85 @@ struct SortRow {
   }
 };
 
-/// Sorts the numbers of N rows in registers: of the rows first, first + stride, ..., which `row` gives the address of, to the same rows of
-/// `tile`. Everything is written out, so that the compiler sees that nothing needs an address.
-template <class Scalar, std::size_t Bytes, class Row, std::size_t... K, std::size_t... C>
-HEALTHAI_ALWAYS_INLINE void sort_class(Scalar* tile, const Row& row, std::size_t first, std::size_t stride,
-                                       std::index_sequence<K...>, std::index_sequence<C...>) noexcept {
+/// Where a tile's numbers come from: those of row k begin at rows[k] + begin.
+template <class Scalar>
+struct TileSource {
+  const Scalar* const* rows = nullptr;  ///< none: the numbers are in the tile
+  std::size_t begin = 0;
+};
+
+/// Sorts the numbers of a group of N places in registers, and leaves them in the tile. Everything is written out, so that the compiler sees that
+/// nothing but `from` needs an address.
+template <class Scalar, std::size_t Bytes, std::size_t... K, std::size_t... C>
+HEALTHAI_ALWAYS_INLINE void sort_group(Scalar* tile, const TileSource<Scalar>& source,
+                                       const PlaceGroup& group, std::index_sequence<K...>,
+                                       std::index_sequence<C...>) noexcept {
   using Lanes = SortLanes<Scalar, Bytes>;
   constexpr std::size_t width = order_tile<Scalar, Bytes>;
-  constexpr const auto& network = small_network<sizeof...(K)>;
-  (HEALTHAI_PREFETCH(reinterpret_cast<const char*>(row(first + K * stride)) + prefetch_bytes), ...);
-  if constexpr (width * sizeof(Scalar) > 64) {
-    (HEALTHAI_PREFETCH(reinterpret_cast<const char*>(row(first + K * stride)) + prefetch_bytes + 64), ...);
+  [[maybe_unused]] constexpr const auto& network = small_network<sizeof...(K)>;
+  Scalar* const to = tile + group.first * width;
+  const std::size_t step = group.stride * width;
+  const Scalar* from[sizeof...(K)];
+  if (source.rows == nullptr) {
+    ((from[K] = to + K * step), ...);
+  } else {
+    ((from[K] = source.rows[group.first + K * group.stride] + source.begin), ...);
+    (HEALTHAI_PREFETCH(reinterpret_cast<const char*>(from[K]) + prefetch_bytes), ...);
+    if constexpr (width * sizeof(Scalar) > 64) {
+      (HEALTHAI_PREFETCH(reinterpret_cast<const char*>(from[K]) + prefetch_bytes + 64), ...);
+    }
   }
   for (std::size_t j = 0; j < width; j += Lanes::lanes) {
     typename Lanes::Vector x[sizeof...(K)];
-    (Lanes::load(x[K], row(first + K * stride) + j), ...);
-    (Lanes::order(x[network[C].low], x[network[C].high]), ...);
-    (Lanes::store(tile + (first + K * stride) * width + j, x[K]), ...);
+    (Lanes::load(x[K], from[K] + j), ...);
+    (Lanes::order(x[std::integral_constant<std::size_t, network[C].low>::value],
+                  x[std::integral_constant<std::size_t, network[C].high>::value]),
+     ...);
+    (Lanes::store(to + K * step + j, x[K]), ...);
   }
 }
-template <std::size_t N, class Scalar, std::size_t Bytes, class Row>
-HEALTHAI_ALWAYS_INLINE void sort_class(Scalar* tile, const Row& row, std::size_t first,
-                                       std::size_t stride) noexcept {
-  sort_class<Scalar, Bytes>(tile, row, first, stride, std::make_index_sequence<N>{},
+template <std::size_t N, std::size_t Bytes, class Scalar>
+HEALTHAI_ALWAYS_INLINE void sort_group(Scalar* tile, const TileSource<Scalar>& source,
+                                       const PlaceGroup& group) noexcept {
+  sort_group<Scalar, Bytes>(tile, source, group, std::make_index_sequence<N>{},
                             std::make_index_sequence<small_network<N>.size()>{});
 }
+
+/// The same as functions of their own, in each instruction set: all of them in one would take compilers long.
+struct SortBaseline {
+  static constexpr std::size_t bytes = 16;
+  template <std::size_t N, class Scalar>
+  static void group_of(Scalar* tile, const TileSource<Scalar>& source, const PlaceGroup& group) noexcept {
+    sort_group<N, bytes>(tile, source, group);
+  }
+};
+#if HEALTHAI_X86_DISPATCH
+struct SortAvx2 {
+  static constexpr std::size_t bytes = 32;
+  template <std::size_t N, class Scalar>
+  HEALTHAI_TARGET_AVX2 static void group_of(Scalar* tile, const TileSource<Scalar>& source,
+                                            const PlaceGroup& group) noexcept {
+    sort_group<N, bytes>(tile, source, group);
+  }
+};
+struct SortAvx512 {
+  static constexpr std::size_t bytes = 64;
+  template <std::size_t N, class Scalar>
+  HEALTHAI_TARGET_AVX512 static void group_of(Scalar* tile, const TileSource<Scalar>& source,
+                                              const PlaceGroup& group) noexcept {
+    sort_group<N, bytes>(tile, source, group);
+  }
+};
+#endif
+
+template <class Scalar>
+using GroupSort = void (*)(Scalar* tile, const TileSource<Scalar>& source, const PlaceGroup& group) noexcept;
+/// Of 1, 2, ... places.
+template <class Sort, class Scalar>
+inline constexpr auto group_sorts = []<std::size_t... I>(std::index_sequence<I...>) {
+  return std::array<GroupSort<Scalar>, sizeof...(I)>{Sort::template group_of<I + 1, Scalar>...};
+}
+(std::make_index_sequence<SortingNetwork::most_in_column>{});
 
 /// Two layers' comparators along a path.
 template <class Scalar, std::size_t Bytes>
@@ -134,42 +190,14 @@ HEALTHAI_ALWAYS_INLINE void walk(Scalar* tile, const ComparatorPath& path) noexc
   }
 }
 
-/// Sorts `order_tile` coordinates: `row(k)` is where the numbers of row k < n begin, and the k-th row of `tile` is where what the network
-/// wants of rank k goes. `row` may give the rows of `tile` itself.
-template <class Scalar, std::size_t Bytes, class Row>
-HEALTHAI_ALWAYS_INLINE void sort_tile(Scalar* tile, const Row& row, std::size_t n,
+/// Sorts `order_tile` coordinates of all rows of `source`: what the network wants of rank k goes to row k of `tile`.
+template <class Sort, class Scalar>
+HEALTHAI_ALWAYS_INLINE void sort_tile(Scalar* tile, const TileSource<Scalar>& source,
                                       const SortingNetwork& network) noexcept {
-  static_assert(SortingNetwork::most_in_class == 8);
-  const std::size_t stride = network.stride;
-  for (std::size_t i = 0; i < stride && i < n; ++i) {
-    switch ((n - i + stride - 1) / stride) {
-      case 1:
-        sort_class<1, Scalar, Bytes>(tile, row, i, stride);
-        break;
-      case 2:
-        sort_class<2, Scalar, Bytes>(tile, row, i, stride);
-        break;
-      case 3:
-        sort_class<3, Scalar, Bytes>(tile, row, i, stride);
-        break;
-      case 4:
-        sort_class<4, Scalar, Bytes>(tile, row, i, stride);
-        break;
-      case 5:
-        sort_class<5, Scalar, Bytes>(tile, row, i, stride);
-        break;
-      case 6:
-        sort_class<6, Scalar, Bytes>(tile, row, i, stride);
-        break;
-      case 7:
-        sort_class<7, Scalar, Bytes>(tile, row, i, stride);
-        break;
-      default:
-        sort_class<8, Scalar, Bytes>(tile, row, i, stride);
-        break;
-    }
-  }
-  for (const ComparatorPath& path : network.paths) walk<Scalar, Bytes>(tile, path);
+  const auto& sort_group = group_sorts<Sort, Scalar>;
+  for (const PlaceGroup& column : network.columns) sort_group[column.count - 1](tile, source, column);
+  for (const PlaceGroup& row : network.rows) sort_group[row.count - 1](tile, TileSource<Scalar>{}, row);
+  for (const ComparatorPath& path : network.paths) walk<Scalar, Sort::bytes>(tile, path);
 }
 
 }  // namespace healthai::detail
