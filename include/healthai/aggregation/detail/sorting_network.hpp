@@ -99,9 +99,10 @@ class OpenPlaces {
     if (stride != stride_before && matrices == 1) places.sorted_matrix(2 * stride);
     stride_before = stride;
     const bool first_of_stride = (c.low & stride) == 0;
-    // The columns c and c + stride of a matrix with 2 stride columns are merged. The first layer compares neighbours in a row. The next
-    // ones compare numbers that are some rows apart: more than `height` make no difference, as the number of zeros (if all numbers are 0
-    // or 1) in column c less that in c + stride is an alternating sum of those in columns of the first matrix, which descend.
+    // The columns c and c + stride of a matrix with 2 stride columns are merged, which leaves its rows in order. The first layer compares
+    // neighbours in a row, in vain. The next ones compare numbers that are some rows apart. From `height` rows on this is in vain, too: if all
+    // numbers are 0 or 1, column c has as many zeros more than c + stride as there are in some column of the first matrix, less those in a
+    // later one, and so on, an alternating sum of what descends.
     if (stride >= matrices && (first_of_stride || c.high - c.low + stride >= 2 * stride * height)) return;
     if (!places.compare(c)) return;
     if (layers.empty() || layers.back().number != layer) layers.push_back({stride, layer, {}});
