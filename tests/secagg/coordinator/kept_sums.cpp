@@ -81,6 +81,35 @@ TEST_CASE("on disk they are there after a restart, for their owner only, until t
   CHECK_FALSE(kept.find("train.f64", {7, 17, 0}));
 }
 
+TEST_CASE("what a killed process had begun to write is gone when the folder is opened, and nothing else is") {
+  const TestFolder folder;
+  const std::string path = folder.file("sums");
+  { KeptSums(path).keep(sum_of("train.f64", 7, 1)); }
+  std::string kept_file;
+  for (const auto& entry : std::filesystem::directory_iterator(path)) {
+    if (entry.path().extension() == ".sum") kept_file = entry.path().string();
+  }
+  REQUIRE_FALSE(kept_file.empty());
+  // As a process leaves it that is killed between write and rename: of this sum, and of one that has no file.
+  const std::string unfinished = kept_file + ".4711-1700000000-123456789.tmp";
+  std::string of_no_sum = unfinished;
+  of_no_sum.replace(path.size() + 1, 1, "f");
+  std::filesystem::copy_file(kept_file, unfinished);
+  std::filesystem::copy_file(kept_file, of_no_sum);
+  const std::string notes = path + "/notes.tmp";  // not ours
+  std::filesystem::copy_file(kept_file, notes);
+  {
+    const healthai::detail::FileLock other(path + "/lock");  // who writes there now keeps the file
+    CHECK(error_of([&] { const KeptSums second(path); }) == "file");
+    CHECK(std::filesystem::exists(unfinished));
+  }
+  const KeptSums kept(path);
+  CHECK_FALSE(std::filesystem::exists(unfinished));
+  CHECK_FALSE(std::filesystem::exists(of_no_sum));
+  CHECK(std::filesystem::exists(notes));
+  CHECK(kept.find("train.f64", {7, 1, 0}));
+}
+
 TEST_CASE("in memory the latest of each task is kept") {
   KeptSums kept;
   for (const std::uint64_t round : {1U, 2U}) kept.keep(sum_of("train.f64", 7, round));

@@ -44,12 +44,14 @@ struct KeptSum {
 /// Not thread-safe; a lock in the folder keeps other processes out.
 class KeptSums {
  public:
-  /// \param folder  is made if it is not there (its parent must be). Empty: the latest sum of each task is kept, in memory only
+  /// \param folder  is made if it is not there (its parent must be); what a killed process had begun to write in it is removed. Empty: the
+  ///   latest sum of each task is kept, in memory only
   /// \throws Error (`file`) when it cannot be used, or another process uses it
   explicit KeptSums(std::string folder = {}) : folder_(std::move(folder)) {
     if (folder_.empty()) return;
     healthai::detail::make_folder(folder_);
     lock_.emplace(folder_ + "/lock");
+    remove_unfinished();
   }
 
   /// The sum of this round, whatever the attempt. \throws Error (`file`, `archive_*`) for a file that cannot be read, or is another's:
@@ -102,6 +104,20 @@ class KeptSums {
   static constexpr std::string_view kind = "MSUM";
   static constexpr std::string_view suffix = ".sum";
 
+  /// Files of sums that were not renamed any more: the lock is ours, so nobody is at work on them. Nobody was asked to open such a sum.
+  /// What cannot be removed stays, and does no harm.
+  void remove_unfinished() const {
+    std::error_code ignored;
+    const std::string part_of_sum = std::string(suffix) + ".";
+    std::vector<std::filesystem::path> unfinished;
+    for (auto entry = std::filesystem::directory_iterator(folder_, ignored);
+         entry != std::filesystem::directory_iterator(); entry.increment(ignored)) {
+      const std::string name = entry->path().filename().string();
+      if (name.ends_with(".tmp") && name.find(part_of_sum) != std::string::npos)
+        unfinished.push_back(entry->path());
+    }
+    for (const std::filesystem::path& path : unfinished) std::filesystem::remove(path, ignored);
+  }
   [[nodiscard]] static bool is(const KeptSum& sum, std::string_view task, const RoundId& id) {
     return sum.task == task && sum.terms.id.run == id.run && sum.terms.id.round == id.round;
   }
