@@ -3,6 +3,9 @@
 
 #include <doctest/doctest.h>
 
+#include <string>
+#include <vector>
+
 #include "secagg/silences.hpp"
 
 namespace secagg_scale_long_test {
@@ -33,6 +36,31 @@ TEST_CASE("a thousand members in a sparse graph, of whom as many fall silent as 
   const Run sum = run(cohort, random_silence(1000, 50, stream));
   CHECK(sum.sum == sum.expected);
   CHECK(sum.survivors.size() < 1000);
+}
+
+TEST_CASE(
+    "a thousand members in a sparse graph: the last holder of a secret that may fall silent, and one more") {
+  const Cohort cohort(1000, {.adversary = Adversary::semi_honest, .corrupt = 0.05, .dropout = 0.05}, 4);
+  const std::vector<Index> holders = cohort.session()->holders(500);
+  const std::size_t needed = cohort.session()->threshold();
+  REQUIRE(holders.size() == cohort.terms.parameters.degree);
+  const std::size_t spare = holders.size() - needed;
+  const auto few_holders = [&](std::size_t silent, int step) {
+    Silence silence(1000, 6);
+    for (std::size_t k = 0; k < silent; ++k) silence[holders[k]] = step;
+    return silence;
+  };
+  const Run sum = run(cohort, few_holders(spare, 5));
+  CHECK(sum.sum == sum.expected);
+  CHECK(sum.survivors.size() == 1000);
+  const std::string unopened = error_of(cohort, few_holders(spare + 1, 5));
+  CHECK_MESSAGE(unopened == "secagg_shares: secure aggregation: of site00500 " + std::to_string(needed - 1) +
+                                " shares came, which do not make its secret; at least " +
+                                std::to_string(needed) + " right ones are needed",
+                unopened);
+  // Of a list that has lost so many of its own holders a member signs nothing.
+  const std::string unsigned_list = error_of(cohort, few_holders(spare + 1, 3));
+  CHECK_MESSAGE(unsigned_list.starts_with("secagg_survivors: client site00500"), unsigned_list);
 }
 
 }  // namespace secagg_scale_long_test

@@ -1,0 +1,54 @@
+// Secure aggregation over the ranks of a job among many members, with random drop-outs; it takes its time.
+#include <doctest/doctest.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <stdexcept>
+
+#include "healthai/secagg/serve_secure.hpp"
+#include "secagg/drop_outs.hpp"
+#include "transport/mpi/sites.hpp"
+
+namespace transport_mpi_secure_scale_long_test {
+
+using namespace mpi_test;
+using secagg_steps_test::DropOuts;
+using secagg_steps_test::Exact;
+using secagg_steps_test::Keys;
+
+namespace {
+
+void require_plain_bits_over_ranks(std::size_t count, std::uint64_t seed) {
+  CAPTURE(count);
+  const Keys keys(count, true);
+  const std::size_t threshold = secagg::SecAggParameters::of(count, secagg_steps_test::lenient).threshold;
+  const DropOuts drop_outs(count, threshold, seed);
+  MpiTransport ranks({.threads = 1});
+  for (std::size_t i = 0; i < count; ++i) {
+    if (!ranks.hosts(i)) continue;
+    ranks.add(Keys::name(i), secagg_steps_test::watched(secagg::secure_handlers<Train<double>>(
+                                                            TaskHandlers::of(Exact{i, {}}), keys.member(i)),
+                                                        [i, &drop_outs](unsigned step, std::uint64_t round) {
+                                                          if (drop_outs.silent_in(round, i) == step)
+                                                            throw std::runtime_error("the power is out");
+                                                        }));
+  }
+  if (!ranks.coordinates()) return secagg::serve_secure<Train<double>>(ranks);
+
+  SecureAggregation secure{ranks, keys.members, secagg_steps_test::options()};
+  REQUIRE(secure.parameters().threshold == threshold);
+  Federation federation{FedAvg{}, secure, {.rounds = DropOuts::rounds}};
+  drop_outs.require_plain_bits(federation.run(Parameters<double>(secagg_steps_test::layout)));
+}
+
+}  // namespace
+
+TEST_CASE("fifty members over ranks, as many of whom fall silent at random as may, and one more") {
+  require_plain_bits_over_ranks(50, 2);
+}
+
+TEST_CASE("a hundred members over ranks, as many of whom fall silent at random as may, and one more") {
+  require_plain_bits_over_ranks(100, 3);
+}
+
+}  // namespace transport_mpi_secure_scale_long_test

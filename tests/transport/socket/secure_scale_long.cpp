@@ -1,0 +1,14 @@
+// Secure aggregation over TLS among many members, which takes its time.
+#include "transport/socket/secure_scale.hpp"
+
+namespace transport_socket_secure_scale_long_test {
+
+TEST_CASE("Fifty members over TLS, as many of whom are lost at random as may be, and one more") {
+  socket_test::require_plain_bits_over_tls(50, 2);
+}
+
+TEST_CASE("A hundred members over TLS, as many of whom are lost at random as may be, and one more") {
+  socket_test::require_plain_bits_over_tls(100, 3);
+}
+
+}  // namespace transport_socket_secure_scale_long_test
