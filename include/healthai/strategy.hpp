@@ -5,6 +5,7 @@
 /// client.hpp.
 
 // IWYU pragma: begin_exports
+#include "healthai/strategy/adaptively_clipped.hpp"
 #include "healthai/strategy/concept.hpp"
 #include "healthai/strategy/fedadagrad.hpp"
 #include "healthai/strategy/fedadam.hpp"

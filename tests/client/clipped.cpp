@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <stop_token>
+#include <tuple>
 #include <vector>
 
 #include "client/wrapping.hpp"
@@ -49,7 +50,7 @@ TEST_CASE(
   const auto request = wrapping::train_at(layout, {0, 0, 0, 0});
   Clipped client{wrapping::MoveOnly{}, {.bound = 1}};
   CHECK(client.bound() == 1);
-  CHECK(client.honours() == wrapping::MoveOnly::honours());
+  CHECK(client.honours() == ObjectiveParts{.proximal = true, .linear_correction = true, .update_clip = true});
   auto reply = client.train(request, {});
   CHECK(norm(reply.update) <= 1);
   CHECK(norm(reply.update) == doctest::Approx(1).epsilon(1e-13));
@@ -88,6 +89,37 @@ TEST_CASE(
   CHECK(compressed.train(request, {}).compressed.has_value());
   Clipped wrong{Compressed{wrapping::MoveOnly{}, TopK{.share = 1}}, {.bound = 1}};
   CHECK_THROWS_AS(static_cast<void>(wrong.train(request, {})), Error);
+}
+
+TEST_CASE("a bound that is asked for: the shorter of the two holds, and whether it was enough is told") {
+  const Layout layout{{"w", {4}}};  // MoveOnly sends ones: of length 2
+  const auto trained = [&layout](double own, double asked) {
+    LocalObjective<double> objective;
+    objective.update_clip = asked;
+    return Clipped{wrapping::MoveOnly{}, {.bound = own}}.train(
+        wrapping::train_at(layout, {0, 0, 0, 0}, objective), {});
+  };
+  for (const auto& [own, asked, length, within] : {std::tuple{5.0, 1.0, 1.0, -0.5},
+                                                   {5.0, 2.0, 2.0, 0.5},
+                                                   {5.0, 9.0, 2.0, 0.5},
+                                                   {1.0, 9.0, 1.0, 0.5},
+                                                   {0.5, 1.0, 0.5, -0.5}}) {
+    const auto reply = trained(own, asked);
+    CHECK(norm(reply.update) <= length);
+    CHECK(norm(reply.update) == doctest::Approx(length).epsilon(1e-13));
+    REQUIRE(reply.extra_scalars.size() == 1);
+    CHECK(reply.extra_scalars[0].name == "clip/within");
+    CHECK(reply.extra_scalars[0].value == within);
+  }
+  for (const double bad : {0.0, -1.0, std::nan("")})
+    CHECK_THROWS_WITH_AS(static_cast<void>(trained(1, bad)), doctest::Contains("must be positive"), Error);
+  CHECK(Clipped{wrapping::MoveOnly{}, {.bound = 1}}
+            .train(wrapping::train_at(layout, {0, 0, 0, 0}), {})
+            .extra_scalars.empty());
+  // With bounds by tensor, or inside what adds a vector, it is not honoured.
+  CHECK_FALSE(Clipped{wrapping::MoveOnly{}, {.per_layer = {1}}}.honours().update_clip);
+  CHECK_FALSE(ControlVariates{Clipped{wrapping::MoveOnly{}}}.honours().update_clip);
+  CHECK(Clipped{ControlVariates{wrapping::MoveOnly{}}}.honours().update_clip);
 }
 
 TEST_CASE("what is not finite does not leave, and impossible bounds are refused") {

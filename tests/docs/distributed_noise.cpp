@@ -1,17 +1,21 @@
 // The code of docs/privacy-budget.md on noise under secure aggregation.
 #include <doctest/doctest.h>
 
+#include <cmath>
+#include <cstdint>
 #include <memory>
 #include <span>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "healthai/client/clipped.hpp"
 #include "healthai/healthai.hpp"
 #include "healthai/privacy/calibration.hpp"
 #include "healthai/privacy/ledger.hpp"
 #include "healthai/secagg/secure_aggregation.hpp"
 #include "healthai/secagg/secure_handlers.hpp"
+#include "healthai/strategy/adaptively_clipped.hpp"
 #include "test_folder.hpp"
 
 namespace docs_distributed_noise_test {
@@ -94,6 +98,107 @@ TEST_CASE("noise that hospitals put together") {
   CHECK(after.history.at(0).failures.size() == 4);
   CHECK(after.parameters.data()[0] == outcome.parameters.data()[0]);
   for (const auto& ledger : ledgers) CHECK(ledger->spent({"icu-2026", "hospital"})[0].steps == 10);
+}
+
+namespace {
+
+/// Its update is so long.
+struct Walks {
+  using Scalar = double;
+  double length = 1;
+  TrainReply<double> train(const TrainRequest<double>& request, std::stop_token) const {
+    TrainReply<double> reply;
+    reply.update = request->parameters;
+    for (double& number : reply.update.span()) number = length / std::sqrt(2.0);
+    reply.num_examples = 100;
+    return reply;
+  }
+  EvaluateReply evaluate(const EvaluateRequest<double>&, std::stop_token) const { return {100, {}}; }
+};
+/// Around Clipped, which keeps the asked-for bound from the client inside.
+template <class C>
+struct Hears {
+  using Scalar = double;
+  C client;
+  std::shared_ptr<std::vector<double>> asked;
+  [[nodiscard]] ObjectiveParts honours() const { return client.honours(); }
+  TrainReply<double> train(const TrainRequest<double>& request, std::stop_token stop) {
+    asked->push_back(request->objective.update_clip.value_or(0));
+    return client.train(request, std::move(stop));
+  }
+  EvaluateReply evaluate(const EvaluateRequest<double>& request, std::stop_token stop) {
+    return client.evaluate(request, std::move(stop));
+  }
+};
+
+}  // namespace
+
+TEST_CASE("a clip that adapts, under noise that hospitals put together") {
+  const Layout layout{{"mean", {2}}};
+  constexpr std::size_t count = 20;
+  std::vector<SigningKey> keys;
+  std::vector<secagg::Member> list;
+  for (std::size_t i = 0; i < count; ++i) {
+    keys.push_back(SigningKey::make());
+    list.push_back({ClientId("site" + std::to_string(100 + i)), {keys.back().public_key()}});
+  }
+  const auto members = std::make_shared<const secagg::Members>(list);
+  const auto asked = std::make_shared<std::vector<double>>();
+  InProcess hospitals({.threads = 1});
+  std::vector<std::uint64_t> debited(count);
+  for (std::size_t i = 0; i < count; ++i) {
+    const ClientId site = list[i].id;
+    const SigningKey& key = keys[i];
+    const Walks trainer{1 + static_cast<double>(i)};
+    // [adaptive-member]
+    // The bound here is the most that this hospital ever sends, whatever the coordinator asks for.
+    const Clipped client{trainer, {.bound = 100}};
+    // [/adaptive-member]
+    secagg::SecureMember self{site, key, members, {}, {}};
+    self.rules.options = {.corrupt = 0, .dropout = 0};
+    self.rules.debit = [&debited, i](const Mechanism& spent) { debited[i] += spent.steps; };
+    if (i == 0) {
+      hospitals.add(site, secagg::secure_handlers<Train<double>>(Hears<Clipped<Walks>>{client, asked}, self));
+    } else {
+      hospitals.add(site, secagg::secure_handlers<Train<double>>(client, self));
+    }
+  }
+  const double noise_multiplier = 0.5;
+  // [adaptive]
+  SecureAggregationOptions options;
+  options.protocol = {.corrupt = 0, .dropout = 0};
+  options.ranges.noise.noise_multiplier = noise_multiplier;  // below a tenth of the hospitals
+  SecureAggregation secure{hospitals, members, options};
+  // Half of the updates shall fit; the first guess is 4.
+  AdaptivelyClipped strategy{FedAvg{}, 4, {.quantile = 0.5, .learning_rate = 1}};
+  Federation federation{strategy, secure, {.rounds = 9}};
+  // [/adaptive]
+  const auto outcome = federation.run(Parameters<double>(layout));
+  for (const RoundReport& report : outcome.history) {
+    INFO(report.error);
+    CHECK(report.updated);
+  }
+  // The updates are 1 to 20 long. Two segments share the noise, so on the count (20 members where 11 would do) it has a standard
+  // deviation of 0.5 sqrt(2) / 2 sqrt(20 / 11) = 0.48 members, and on the share 0.024. The share grows by about 1/20 for each 1 of the
+  // bound, so that the logarithm of the bound falls back by about half in each step, and its deviation is 0.024 / sqrt(1 - 1/4) = 0.028. Six of
+  // these and a step of 1/20 are less than a quarter.
+  REQUIRE(asked->size() == 9);
+  CHECK((*asked)[0] == 4);
+  CHECK((*asked)[1] > 4);  // a fifth fits, which is too few: by exp(0.3), and six deviations are 0.15
+  CHECK((*asked)[1] == doctest::Approx(4 * std::exp(0.3)).epsilon(0.16));
+  CHECK(asked->back() > 10 * std::exp(-0.25));
+  CHECK(asked->back() < 11 * std::exp(0.25));
+  for (const std::uint64_t steps : debited) CHECK(steps == 9);
+  // With ten hospitals' worth of noise nothing is opened.
+  options.ranges.noise.noise_multiplier = 2;
+  SecureAggregation noisy{hospitals, members, options};
+  const auto refused = Federation{strategy, noisy, {.rounds = 1, .seed = 2}}.run(Parameters<double>(layout));
+  CHECK_FALSE(refused.history.at(0).updated);
+  CHECK(refused.history[0].failures.at(0).error == "invalid_argument");
+  CHECK(refused.history[0].failures[0].message.find("must be below a tenth of the clients") !=
+        std::string::npos);
+  CHECK(asked->size() == 9);
+  for (const std::uint64_t steps : debited) CHECK(steps == 9);
 }
 
 }  // namespace docs_distributed_noise_test

@@ -109,6 +109,14 @@ TEST_CASE("adaptive clipping: no noise, or more than a count of so few clients c
   refuses([] { static_cast<void>(adaptive_clipping_noise(2, 100, 1.0)); }, "deviation of 1;");
 }
 
+TEST_CASE("adaptive clipping: the share from a sum of halves") {
+  for (int within = 0; within <= 7; ++within) {
+    double sum = 0;
+    for (int i = 0; i < 7; ++i) sum += within_clip_value(i < within);
+    CHECK(share_within_clip(sum, 7) == doctest::Approx(within / 7.0).epsilon(1e-15));
+  }
+}
+
 TEST_CASE("adaptive clipping: numbers outside their range") {
   refuses([] { AdaptiveClipping{.quantile = 1.5}.validate(); }, "quantile must be in [0, 1], but is 1.5");
   refuses([] { AdaptiveClipping{.quantile = std::nan("")}.validate(); }, "quantile");

@@ -11,6 +11,7 @@
 #include <string>
 #include <utility>
 
+#include "healthai/client/clipped.hpp"
 #include "healthai/client/control_variates.hpp"
 #include "healthai/client/dynamic_regularisation.hpp"
 #include "healthai/client/local_trainer.hpp"
@@ -19,6 +20,7 @@
 #include "healthai/compression/top_k.hpp"
 #include "healthai/secagg/secure_handlers.hpp"
 #include "healthai/server/federation.hpp"
+#include "healthai/strategy/adaptively_clipped.hpp"
 #include "healthai/strategy/fedadagrad.hpp"
 #include "healthai/strategy/fedadam.hpp"
 #include "healthai/strategy/fedavg.hpp"
@@ -152,6 +154,21 @@ TEST_CASE("FedAvg and FedProx: one step of the fixed point a round, and no more"
   const auto bound = [](std::uint64_t rounds) { return static_cast<double>(rounds) * mean_error; };
   same_over_both(FedAvg{}, 8, bound);
   same_over_both(FedProx{.mu = 0.5}, 8, bound);
+}
+
+TEST_CASE("a bound that adapts: the count travels without being asked for, exactly") {
+  // A site's update changes by at most as much as the model that it begins with, and so does what is clipped, in Euclidean length, as clipping
+  // is a projection on a ball: of `size` numbers each sqrt(size) of the largest error.
+  const auto bound = [](std::uint64_t rounds) {
+    double model = 0;
+    for (std::uint64_t r = 0; r < rounds; ++r)
+      model += std::sqrt(static_cast<double>(size)) * model + mean_error;
+    return model;
+  };
+  const auto wrap = [](auto client) { return Clipped{std::move(client), {.bound = 2}}; };
+  for (const double initial : {0.01, 1.5})
+    same_over_both(AdaptivelyClipped{FedAvg{}, initial, {.quantile = 0.6, .learning_rate = 0.7}}, 6, bound,
+                   wrap);
 }
 
 TEST_CASE("strategies with momentum and adaptive rates at the server") {

@@ -76,6 +76,18 @@ struct Evolved {
     if (version >= 1) archive& second;
   }
 };
+/// The same, where what needs no second number is written as before.
+struct Careful {
+  static constexpr std::uint32_t newest_version = 1;
+  std::uint8_t first = 0;
+  std::uint8_t second = 0;
+  [[nodiscard]] std::uint32_t oldest_version() const { return second == 0 ? 0 : 1; }
+  template <class Archive>
+  void serialize(Archive& archive, unsigned version) {
+    archive& first;
+    if (version >= 1) archive& second;
+  }
+};
 
 constexpr std::uint64_t absurd_lengths[] = {std::uint64_t{1} << 40U, std::uint64_t{1} << 61U,
                                             std::uint64_t{1} << 62U, std::uint64_t{1} << 63U,
@@ -160,6 +172,13 @@ TEST_CASE("an older class version is handed to serialize, a newer one refused") 
   const auto current = from_bytes<Evolved>(with_version(1, {5, 6}));
   CHECK(current.second == 6);
   CHECK(error_of<Evolved>(with_version(2, {5, 6})) == "archive_version");
+  // A value is written as the oldest version that can say it.
+  CHECK(to_bytes(Careful{5, 0}) == with_version(0, {5}));
+  CHECK(to_bytes(Careful{5, 6}) == with_version(1, {5, 6}));
+  CHECK(healthai::encoded_size(Careful{5, 0}) == 5);
+  CHECK(from_bytes<Careful>(with_version(0, {5})).first == 5);
+  CHECK(from_bytes<Careful>(with_version(1, {5, 6})).second == 6);
+  CHECK(error_of<Careful>(with_version(2, {5, 6})) == "archive_version");
 }
 
 TEST_CASE("a recursive type cannot exhaust the stack") {

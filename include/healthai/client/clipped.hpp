@@ -1,5 +1,7 @@
 #pragma once
 
+#include <algorithm>
+#include <optional>
 #include <span>
 #include <stop_token>
 #include <string>
@@ -9,13 +11,15 @@
 #include "healthai/client/concept.hpp"
 #include "healthai/client/curvature_bound.hpp"
 #include "healthai/client/detail/inner.hpp"
+#include "healthai/privacy/adaptive_clipping.hpp"
 #include "healthai/privacy/clipping.hpp"
 
 namespace healthai {
 
 /// How a Clipped client clips.
 struct UpdateClipping {
-  double bound = 1;  ///< > 0; of the whole update
+  /// > 0; of the whole update. A coordinator may ask for less (`LocalObjective::update_clip`), and never gets more.
+  double bound = 1;
   /// One for each tensor, instead of `bound`; then the client must not send extra vectors.
   std::vector<double> per_layer{};
   /// Adds the metric `clipped`, (1 or 0, 1): the share of clients that were. That is a number about the data as any other: off
@@ -30,7 +34,8 @@ struct UpdateClipping {
 /// It clips what a client sends, so it goes around everything that changes an update and inside Compressed. Replies stay
 /// additive. This is privacy for hospitals only: the update of many steps clipped as a whole says nothing of one patient, for whom there
 /// is PrivateTrainer. And it is half of it: without noise nothing is private; with weights that differ the largest
-/// hospital decides (`clipped_mean_sensitivity`). `num_examples`, metrics and extra numbers leave as they are.
+/// hospital decides (`clipped_mean_sensitivity`). `num_examples`, metrics and extra numbers leave as they are. Where the coordinator asks for
+/// a bound, as AdaptivelyClipped does, the extra number `clip/within` says whether the update was no longer: a number about the data too.
 /// State: what the inner client has. One call at a time, as every client.
 template <class C, class Scalar_ = typename detail::ScalarOf<C>::type>
 class Clipped {
@@ -46,7 +51,11 @@ class Clipped {
     for (const double bound : clipping_.per_layer) detail::require_clip(bound);
   }
 
-  [[nodiscard]] constexpr ObjectiveParts honours() const { return honoured_parts(client_); }
+  [[nodiscard]] constexpr ObjectiveParts honours() const {
+    ObjectiveParts parts = honoured_parts(client_);
+    parts.update_clip = clipping_.per_layer.empty();  // one asked-for bound says nothing of those by tensor
+    return parts;
+  }
   [[nodiscard]] const C& inner() const noexcept { return client_; }
   /// No update that leaves is longer.
   [[nodiscard]] double bound() const {
@@ -54,13 +63,24 @@ class Clipped {
     return norm(std::span<const double>(clipping_.per_layer));
   }
 
-  /// \throws Error (`not_finite`) for an update with NaN or infinity, (`layout_mismatch`) when there is not one bound a tensor,
+  /// \throws Error (`invalid_argument`) for an asked-for bound that is not positive; (`not_finite`) for an update with NaN or infinity, (`layout_mismatch`) when there is not one bound a tensor,
   ///   (`invalid_reply`) for one that is compressed, or has extra vectors and bounds by tensor; what the inner client throws
   [[nodiscard]] TrainReply<Scalar> train(const TrainRequest<Scalar>& request, std::stop_token stop) {
-    TrainReply<Scalar> reply = client_.train(request, std::move(stop));
+    const std::optional<double> asked = request->objective.update_clip;
+    if (asked) detail::require_clip(*asked);
+    // The inner client need not know of a bound that is kept here.
+    TrainReply<Scalar> reply =
+        asked ? client_.train(detail::changed(
+                                  request, [](auto& broadcast) { broadcast.objective.update_clip.reset(); }),
+                              std::move(stop))
+              : client_.train(request, std::move(stop));
     bool clipped = false;
     if (clipping_.per_layer.empty() || reply.compressed) {
-      clipped = clip_update(reply, clipping_.bound).clipped();
+      const ClipResult result =
+          clip_update(reply, (std::min)(clipping_.bound, asked.value_or(clipping_.bound)));
+      clipped = result.clipped();
+      if (asked)
+        reply.extra_scalars.push_back({std::string(within_clip), within_clip_value(result.norm <= *asked)});
     } else {
       if (!reply.extra.empty()) {
         throw Error(error::invalid_reply, "client " + request.client.str() +

@@ -42,6 +42,8 @@ class ControlVariates {
   [[nodiscard]] constexpr ObjectiveParts honours() const {
     ObjectiveParts parts = honoured_parts(client_);
     parts.control_variates = parts.linear_correction;
+    parts.update_clip =
+        false;  // what is clipped inside is not the vector that is added here: Clipped goes around this
     return parts;
   }
   [[nodiscard]] const C& inner() const noexcept { return client_; }

@@ -185,6 +185,8 @@ class TaskHandlers {
           fix =
               "wrap the client, which must honour the proximal term and a linear correction: "
               "DynamicRegularisation{client}";
+        } else if (needs.update_clip && !has.update_clip) {
+          fix = "wrap the client: Clipped{client}";
         } else {
           fix = "teach its training code that part of the objective";
         }

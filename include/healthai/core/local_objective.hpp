@@ -17,11 +17,12 @@ struct ObjectiveParts {
   bool initial_loss = false;            ///< the loss at the global parameters is reported
   bool control_variates = false;        ///< control variates, which a client remembers from round to round
   bool dynamic_regularisation = false;  ///< dynamic regularisation, with a memory of its own too
+  bool update_clip = false;             ///< a prescribed bound of the update's length
 
-  /// What training code without a memory can honour: every part but control variates and dynamic regularisation, which
-  /// the wrappers ControlVariates and DynamicRegularisation add.
+  /// What training code without a memory can honour: every part but control variates, dynamic regularisation and the bound of the update,
+  /// which the wrappers ControlVariates, DynamicRegularisation and Clipped add.
   [[nodiscard]] static constexpr ObjectiveParts memoryless() noexcept {
-    return {true, true, true, true, true, false, false};
+    return {true, true, true, true, true, false, false, false};
   }
   friend constexpr bool operator==(const ObjectiveParts&, const ObjectiveParts&) = default;
 
@@ -38,13 +39,14 @@ struct ObjectiveParts {
     check(needed.initial_loss, initial_loss, "initial loss");
     check(needed.control_variates, control_variates, "control variates");
     check(needed.dynamic_regularisation, dynamic_regularisation, "dynamic regularisation");
+    check(needed.update_clip, update_clip, "update clip");
     return names;
   }
 
   template <class Archive>
   void serialize(Archive& archive, unsigned /*version*/) {
     archive& proximal& linear_correction& local_steps& learning_rate& initial_loss& control_variates&
-        dynamic_regularisation;
+        dynamic_regularisation& update_clip;
   }
 };
 
@@ -67,6 +69,8 @@ struct LocalObjective {
   bool control_variates = false;
   /// FedDyn: the client subtracts the gradient that it remembers: see DynamicRegularisation.
   bool dynamic_regularisation = false;
+  /// > 0: the client shortens its update to this Euclidean length, and says whether it was longer: see Clipped, and AdaptivelyClipped.
+  std::optional<double> update_clip{};
 
   [[nodiscard]] ObjectiveParts needs() const noexcept {
     return {.proximal = proximal_mu != 0,
@@ -75,13 +79,19 @@ struct LocalObjective {
             .learning_rate = learning_rate.has_value(),
             .initial_loss = initial_loss,
             .control_variates = control_variates,
-            .dynamic_regularisation = dynamic_regularisation};
+            .dynamic_regularisation = dynamic_regularisation,
+            .update_clip = update_clip.has_value()};
   }
 
+  /// Without `update_clip` it is what programs of before can read (see archive.hpp).
+  static constexpr std::uint32_t newest_version = 1;
+  [[nodiscard]] std::uint32_t oldest_version() const noexcept { return update_clip ? 1 : 0; }
+
   template <class Archive>
-  void serialize(Archive& archive, unsigned /*version*/) {
+  void serialize(Archive& archive, unsigned version) {
     archive& proximal_mu& linear_correction& local_steps& learning_rate& initial_loss& control_variates&
         dynamic_regularisation;
+    if (version >= 1) archive& update_clip;
   }
 };
 

@@ -3,12 +3,24 @@
 #include <cmath>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "healthai/core/error.hpp"
 #include "healthai/core/finite.hpp"
 #include "healthai/core/number_text.hpp"
 
 namespace healthai {
+
+/// The number of a reply that says whether its update was within the bound that was asked for: 1/2 if so, otherwise -1/2, so that a
+/// hospital's part of the sum is no longer than 1/2.
+inline constexpr std::string_view within_clip = "clip/within";
+[[nodiscard]] constexpr double within_clip_value(bool within) noexcept {
+  return within ? 0.5 : -0.5;
+}
+/// The share of updates within the bound, from the sum of these numbers over `clients`.
+[[nodiscard]] constexpr double share_within_clip(double sum, double clients) noexcept {
+  return sum / clients + 0.5;
+}
 
 /// A clipping bound that follows a quantile of the lengths of updates (Andrew, Thakkar, McMahan, Ramaswamy: Differentially
 /// Private Learning with Adaptive Clipping, 2021, section 2.1, geometric update). With b the share of clients whose update

@@ -26,7 +26,7 @@ struct SumRanges {
   std::vector<ScalarSegment> training_numbers{};
   std::vector<ScalarSegment> evaluation_numbers{};  ///< the same for evaluations
   /// Noise that the members add, if its multiplier is not 0. Then every vector and number is a segment of SumNoise: `update_clip` is the
-  /// Euclidean length of a whole update and `extra_clip` that of an extra vector, all members weigh the same, and `levels` and
+  /// Euclidean length of a whole update, unless a strategy asks for another (`LocalObjective::update_clip`), and `extra_clip` that of an extra vector, all members weigh the same, and `levels` and
   /// `most_examples` say nothing.
   SumNoise noise{};
 
@@ -40,7 +40,9 @@ struct SumRanges {
     const std::uint64_t most_weight = noise.on() ? 1 : most_examples;
     if constexpr (std::is_same_v<T, Train<typename T::Scalar>>) {
       const Layout& layout = broadcast.parameters.layout();
-      std::vector<VectorSegment> vectors{{"update", layout, true, update_clip, levels}};
+      // A bound that was asked for is that of the whole update, as this clip is with noise.
+      const double clip = noise.on() ? broadcast.objective.update_clip.value_or(update_clip) : update_clip;
+      std::vector<VectorSegment> vectors{{"update", layout, true, clip, levels}};
       if (rules.extra_vectors) {
         for (const WantedVector& extra : *rules.extra_vectors)
           vectors.push_back({extra.name, layout, extra.weighted, extra_clip, levels});

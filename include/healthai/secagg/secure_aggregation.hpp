@@ -22,6 +22,7 @@
 #include "healthai/core/partial_aggregate.hpp"
 #include "healthai/core/training.hpp"
 #include "healthai/crypto/random_bytes.hpp"
+#include "healthai/privacy/adaptive_clipping.hpp"
 #include "healthai/secagg/coordinator/kept_sums.hpp"
 #include "healthai/secagg/detail/secure_round.hpp"
 #include "healthai/secagg/ranges.hpp"
@@ -192,11 +193,18 @@ class SecureAggregation {
   void settled(std::uint64_t run, std::uint64_t round) noexcept { kept_.forget(run, round); }
 
  private:
-  /// The ranges, with those of the two counts without which a strategy whose clients remember something (SCAFFOLD, FedDyn) does not work.
+  /// The ranges, with those of the counts without which a strategy whose clients remember something (SCAFFOLD, FedDyn), or whose bound
+  /// follows the updates (AdaptivelyClipped), does not work.
   template <class T>
   [[nodiscard]] secagg::SumRanges ranges_of(const typename T::Broadcast& broadcast) const {
     secagg::SumRanges ranges = options_.ranges;
     if constexpr (std::is_same_v<T, Train<typename T::Scalar>>) {
+      if (broadcast.objective.update_clip) {
+        // Refuses too much noise for the count to be worth anything.
+        static_cast<void>(
+            adaptive_clipping_noise(ranges.noise.noise_multiplier, static_cast<double>(members_->size())));
+        add_number(ranges, {std::string(within_clip), within_clip_value(true), 1});
+      }
       if (!broadcast.objective.control_variates && !broadcast.objective.dynamic_regularisation) return ranges;
       if (ranges.noise.on()) {
         throw Error(error::invalid_argument,
@@ -205,12 +213,16 @@ class SecureAggregation {
       }
       for (const auto& [name, most] : {std::pair{client_memory::new_clients, std::uint64_t{1}},
                                        std::pair{client_memory::new_examples, ranges.most_examples}}) {
-        const bool given = std::any_of(ranges.training_numbers.begin(), ranges.training_numbers.end(),
-                                       [&name = name](const auto& number) { return number.name == name; });
-        if (!given) ranges.training_numbers.push_back(secagg::ScalarSegment::count(std::string(name), most));
+        add_number(ranges, secagg::ScalarSegment::count(std::string(name), most));
       }
     }
     return ranges;
+  }
+  /// Unless it has a range of the user's.
+  static void add_number(secagg::SumRanges& ranges, secagg::ScalarSegment number) {
+    const bool given = std::any_of(ranges.training_numbers.begin(), ranges.training_numbers.end(),
+                                   [&](const auto& one) { return one.name == number.name; });
+    if (!given) ranges.training_numbers.push_back(std::move(number));
   }
   template <class Broadcast>
   static constexpr bool has_round = requires(Broadcast& broadcast) {

@@ -18,7 +18,9 @@
 ///
 /// A class declared `object_serializable` (`BOOST_CLASS_IMPLEMENTATION`) has no version. Every other has one from the
 /// start, so that adding a version later needs no new format: an older value is handed to `serialize` with its old
-/// number, a newer one than the program knows is an Error (`archive_version`). Other containers work through Boost's
+/// number, a newer one than the program knows is an Error (`archive_version`). A class may also have a constant `newest_version` and a
+/// `std::uint32_t oldest_version() const`, the oldest one that can say what this value says: then it is written as that one, so that what
+/// does not use what is new can be read by older programs. Other containers work through Boost's
 /// own headers (`<boost/serialization/deque.hpp>` and so on).
 ///
 /// Reading is safe on hostile data. A length is compared with the bytes that remain before anything is allocated: numbers

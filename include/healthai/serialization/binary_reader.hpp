@@ -261,7 +261,10 @@ class BinaryReader {
         level != bs::primitive_type && level != bs::not_serializable,
         "a class of Boost's level primitive_type or not_serializable has no serialize function to call: "
         "give it one and the level object_class_info");
-    constexpr auto known = static_cast<std::uint32_t>(bs::version<T>::value);
+    constexpr auto known = [] {
+      if constexpr (requires { T::newest_version; }) return static_cast<std::uint32_t>(T::newest_version);
+      return static_cast<std::uint32_t>(bs::version<T>::value);
+    }();
     std::uint32_t version = known;
     if constexpr (level >= bs::object_class_info) {
       version = load_number<std::uint32_t>();

@@ -174,7 +174,9 @@ class BinaryWriter {
         level != bs::primitive_type && level != bs::not_serializable,
         "a class of Boost's level primitive_type or not_serializable has no serialize function to call: "
         "give it one and the level object_class_info");
-    if constexpr (level >= bs::object_class_info) save(static_cast<std::uint32_t>(bs::version<T>::value));
+    std::uint32_t version = static_cast<std::uint32_t>(bs::version<T>::value);
+    if constexpr (requires { object.oldest_version(); }) version = object.oldest_version();
+    if constexpr (level >= bs::object_class_info) save(version);
     if (++nesting_ > detail::max_nesting) {
       throw Error(error::archive_limit, "objects lie in one another more than " +
                                             std::to_string(detail::max_nesting) +
@@ -182,7 +184,7 @@ class BinaryWriter {
     }
     // As in Boost: `serialize` serves both directions, and a saving archive does not write through the reference.
     bs::serialize_adl(*this, const_cast<T&>(object),  // NOLINT(cppcoreguidelines-pro-type-const-cast)
-                      static_cast<unsigned>(bs::version<T>::value));
+                      static_cast<unsigned>(version));
     --nesting_;
   }
 

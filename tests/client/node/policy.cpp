@@ -202,6 +202,8 @@ TEST_CASE("every limit refuses, and says which limit it is") {
            request.needs.initial_loss = request.needs.dynamic_regularisation = true;
          }),
          "does not let a coordinator set: initial loss, dynamic regularisation (objective)");
+  expect(refusal_when([](auto& request, auto&) { request.needs.update_clip = true; }),
+         "does not let a coordinator set: update clip (objective)");
   expect(refusal_under([](Policy& policy) { policy.objective = {}; }),
          "does not let a coordinator set: proximal mu, linear correction, local steps, learning rate "
          "(objective)");
@@ -408,7 +410,7 @@ TEST_CASE("every setting of another type or outside its range is an error with i
     }
   }
   for (const std::string key :
-       {"linear_correction", "initial_loss", "control_variates", "dynamic_regularisation"}) {
+       {"linear_correction", "initial_loss", "control_variates", "dynamic_regularisation", "update_clip"}) {
     at("{\"objective\": {\"" + key + "\": 1}}", "/objective/" + key, "expected true or false, but this is 1");
   }
   at(R"({"minimum_threshold": 2})", "/minimum_threshold",
@@ -435,10 +437,10 @@ TEST_CASE("every setting of another type or outside its range is an error with i
      "expected a text of 1 to 64 bytes without control characters, but this is the text \"a?b\"");
   at(R"({"objective": true})", "/objective",
      "expected an object with the settings proximal_mu, local_steps, learning_rate, linear_correction, "
-     "initial_loss, control_variates, dynamic_regularisation, but this is true");
+     "initial_loss, control_variates, dynamic_regularisation, update_clip, but this is true");
   at(R"({"objective": {"steps": 1}})", "/objective/steps",
      "there is no such setting here; known are: proximal_mu, local_steps, learning_rate, linear_correction, "
-     "initial_loss, control_variates, dynamic_regularisation");
+     "initial_loss, control_variates, dynamic_regularisation, update_clip");
   for (const std::string key : {"proximal_mu", "local_steps", "learning_rate"}) {
     at("{\"objective\": {\"" + key + "\": {\"smallest\": 1}}}", "/objective/" + key,
        "the setting \"largest\" is missing: this limit needs it");

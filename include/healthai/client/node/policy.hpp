@@ -53,6 +53,7 @@ struct ObjectiveLimits {
   bool initial_loss = false;  ///< the loss at the global parameters leaves
   bool control_variates = false;
   bool dynamic_regularisation = false;
+  bool update_clip = false;  ///< a bound of the update's length; whether it was longer leaves
 
   [[nodiscard]] ObjectiveParts parts() const noexcept {
     return {.proximal = proximal_mu.has_value(),
@@ -61,7 +62,8 @@ struct ObjectiveLimits {
             .learning_rate = learning_rate.has_value(),
             .initial_loss = initial_loss,
             .control_variates = control_variates,
-            .dynamic_regularisation = dynamic_regularisation};
+            .dynamic_regularisation = dynamic_regularisation,
+            .update_clip = update_clip};
   }
 };
 
@@ -168,7 +170,7 @@ template <class T, class ReadNumber>
                                                             const SettingsPlace& place) {
   const SettingsObject object(value, place,
                               {"proximal_mu", "local_steps", "learning_rate", "linear_correction",
-                               "initial_loss", "control_variates", "dynamic_regularisation"});
+                               "initial_loss", "control_variates", "dynamic_regularisation", "update_clip"});
   ObjectiveLimits limits;
   object.with("proximal_mu", [&](const auto& v, const auto& p) {
     limits.proximal_mu = settings_bounds_of_numbers(v, p, "largest");
@@ -186,6 +188,7 @@ template <class T, class ReadNumber>
   flag("initial_loss", limits.initial_loss);
   flag("control_variates", limits.control_variates);
   flag("dynamic_regularisation", limits.dynamic_regularisation);
+  flag("update_clip", limits.update_clip);
   return limits;
 }
 

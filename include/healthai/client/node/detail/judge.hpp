@@ -183,6 +183,7 @@ inline std::string Policy::describe() const {
   if (objective.control_variates) parts.emplace_back("control variates");
   if (objective.dynamic_regularisation) parts.emplace_back("dynamic regularisation");
   if (objective.initial_loss) parts.emplace_back("the loss at the global parameters");
+  if (objective.update_clip) parts.emplace_back("whether the update is longer than a bound");
   line("A coordinator may ask for: " + detail::listed(parts));
   line("Rows a training step: " +
        (batch ? batch->describe() : "as the node is set up; a coordinator may not choose"));
