@@ -1,17 +1,18 @@
 #pragma once
 
-#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <limits>
+#include <span>
 #include <stop_token>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "healthai/client/concept.hpp"
+#include "healthai/client/detail/unit_gradients.hpp"
 #include "healthai/core/error.hpp"
 #include "healthai/core/finite.hpp"
 #include "healthai/core/number_text.hpp"
@@ -75,7 +76,7 @@ class PrivateTrainer {
  public:
   using Scalar = typename M::Scalar;
   using Debit = std::function<void(const Mechanism&)>;
-  using Units = std::vector<std::vector<std::size_t>>;
+  using Units = detail::UnitRows;
 
   /// \param debit called with `mechanism()` before each training; what it throws ends the request, and no data were touched
   /// \param units the rows of each patient; every row of the model in one of them. Empty: each row is a patient
@@ -95,7 +96,7 @@ class PrivateTrainer {
                                                number_text(training.learning_rate));
     }
     if (model_.num_examples() == 0) throw Error(error::invalid_data, "private training: there are no rows");
-    if (!units_.empty()) require_each_row_once();
+    detail::require_each_row_once(units_, model_.num_examples(), "private training");
   }
 
   [[nodiscard]] static constexpr ObjectiveParts honours() noexcept {
@@ -130,7 +131,7 @@ class PrivateTrainer {
       }
       sum_.clear();
       draw_units();
-      add_gradients(local);
+      detail::add_unit_gradients(model_, local, units_, std::span<const std::size_t>(chosen_), sum_);
       noise_.add_gaussian(sum_.sums(), variance_);
       for (std::size_t j = 0; j < gradient.size(); ++j) {
         gradient.data()[j] = static_cast<Scalar>(scale * static_cast<double>(sum_.sums()[j]));
@@ -199,42 +200,6 @@ class PrivateTrainer {
   [[nodiscard]] std::size_t num_units() const {
     return units_.empty() ? model_.num_examples() : units_.size();
   }
-  void require_each_row_once() const {
-    std::vector<bool> seen(model_.num_examples());
-    std::size_t rows = 0;
-    bool good = true;
-    for (const std::vector<std::size_t>& unit : units_) {
-      good = good && !unit.empty();
-      for (const std::size_t row : unit) {
-        good = good && row < seen.size() && !seen[row];
-        if (!good) break;
-        seen[row] = true;
-        ++rows;
-      }
-    }
-    if (good && rows == seen.size()) return;
-    throw Error(error::invalid_data, "private training: the patients must have each of the " +
-                                         std::to_string(seen.size()) +
-                                         " rows once, and at least one row each");
-  }
-  /// The clipped gradients of those who were chosen.
-  void add_gradients(const Parameters<Scalar>& at) {
-    if (units_.empty()) {
-      model_.for_each_gradient(at, std::span<const std::size_t>(chosen_),
-                               [this](std::span<const double> one) { sum_.add(one); });
-      return;
-    }
-    std::vector<double> gradient(at.size());
-    for (const std::size_t unit : chosen_) {
-      std::fill(gradient.begin(), gradient.end(), 0.0);
-      model_.for_each_gradient(at, std::span<const std::size_t>(units_[unit]),
-                               [&gradient](std::span<const double> one) {
-                                 for (std::size_t j = 0; j < one.size(); ++j) gradient[j] += one[j];
-                               });
-      sum_.add(gradient);
-    }
-  }
-
   /// Each unit with the probability sampling_rate, rounded down to a multiple of 2^-64.
   void draw_units() {
     const std::size_t units = num_units();

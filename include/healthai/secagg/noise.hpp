@@ -1,11 +1,13 @@
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <random>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "healthai/core/error.hpp"
@@ -17,6 +19,16 @@
 #include "healthai/secagg/parameters.hpp"
 
 namespace healthai::secagg {
+
+/// Whom the noise of a secure sum hides.
+enum class SumUnit : std::uint8_t {
+  hospital,  ///< all that one member hands in
+  patient    ///< one patient's part of it
+};
+/// "hospital", "patient": as an account of a BudgetLedger calls its unit.
+[[nodiscard]] constexpr std::string_view name_of(SumUnit unit) noexcept {
+  return unit == SumUnit::hospital ? "hospital" : "patient";
+}
 
 /// Noise that the members of a secure sum put together, so that nobody, the coordinator neither, ever sees the sum without it: each adds
 /// discrete Gaussian noise to its whole numbers before they are masked (Kairouz, Liu, Steinke: The Distributed Discrete Gaussian
@@ -40,6 +52,15 @@ namespace healthai::secagg {
 /// A sum of discrete Gaussians is not quite one itself; what that costs (the paper's tau) is below 2^-150, as each member's noise must
 /// have a standard deviation of at least 4.
 ///
+/// **In the unit of a patient** (`most_patients` above 0) a member's numbers are sums over its patients, and it has clipped each patient's
+/// part of them itself (PatientGradients): whole multiples of
+///
+///     step = clip / most_patients 2^-grid_bits
+///
+/// `clip` of a segment being `most_patients` times that of one patient. One patient is at most 2^grid_bits long in all segments together, which
+/// is the sensitivity; nothing is shortened here, and what no such sum can be is refused. Then one secure sum is one release in the unit of a
+/// patient, provided that each is at one hospital only. How many patients a member has does not travel.
+///
 /// Thread safety: a constant value; safe from any thread.
 struct SumNoise {
   static constexpr double least_member_stddev = 4;  ///< in steps of the grid
@@ -48,10 +69,15 @@ struct SumNoise {
   std::uint32_t grid_bits = 20;  ///< in [1, 30]; 4^grid_bits must be at least the numbers of a segment
   /// t - c: how many members' noise is in every sum that is opened. A SecureAggregation fills it in.
   std::uint64_t honest = 0;
+  /// 0: the unit is a hospital. Otherwise it is a patient, of whom no member has more than so many.
+  std::uint64_t most_patients = 0;
   friend bool operator==(const SumNoise&, const SumNoise&) = default;
 
   [[nodiscard]] bool on() const noexcept { return noise_multiplier != 0; }
-  /// What one sum spends of every member's budget.
+  [[nodiscard]] SumUnit unit() const noexcept {
+    return most_patients == 0 ? SumUnit::hospital : SumUnit::patient;
+  }
+  /// What one sum spends of every member's budget, in that unit.
   [[nodiscard]] Mechanism mechanism() const noexcept { return {NoiseKind::gaussian, noise_multiplier, 1, 1}; }
 
   /// The same, with the number of honest members that these parameters leave.
@@ -81,9 +107,11 @@ struct SumNoise {
     require(grid_bits >= 1 && grid_bits <= ClippedGradientSum::most_bits,
             "grid_bits must be in [1, 30], but are " + std::to_string(grid_bits));
     require(honest >= 1, "at least one member's noise must be there, but the terms count on none");
+    require(most_patients <= most_steps >> grid_bits,
+            "most_patients must be at most 2^48 / 2^grid_bits, but are " + std::to_string(most_patients));
+    const double joint = unit() == SumUnit::patient ? (segments == 0 ? 0 : 1) : static_cast<double>(segments);
     const double stddev = std::ldexp(noise_multiplier, static_cast<int>(grid_bits));
-    const double variance =
-        stddev * stddev * static_cast<double>(segments) / static_cast<double>(honest) * (1 + 0x1p-50);
+    const double variance = stddev * stddev * joint / static_cast<double>(honest) * (1 + 0x1p-50);
     require(segments == 0 || (variance >= least_member_stddev * least_member_stddev && variance <= 0x1p62),
             "each member's noise must have a variance of 16 to 2^62 steps of the grid, but " +
                 number_text(variance) + " come of a noise multiplier of " + number_text(noise_multiplier) +
@@ -99,14 +127,16 @@ struct SumNoise {
                                    std::size_t coordinates) const {
     if (segments == 0) return 0;
     const auto n = static_cast<double>(members);
+    const double longest = n * static_cast<double>((std::max)(most_patients, std::uint64_t{1}));
     const double log_chance = 41 * std::log(2.0) + std::log(static_cast<double>(coordinates));
     const double noise = std::sqrt(2 * n * member_variance(segments) * log_chance);
-    return (std::ldexp(n, static_cast<int>(grid_bits)) + noise) * (1 + 0x1p-40);
+    return (std::ldexp(longest, static_cast<int>(grid_bits)) + noise) * (1 + 0x1p-40);
   }
 
   /// What stands for a segment: its numbers clipped together, rounded, and noise on each.
   /// \param variance  `member_variance`
-  /// \throws Error (`not_finite`) for NaN or infinity; (`invalid_argument`) for more numbers than the grid is fine enough for
+  /// \throws Error (`not_finite`) for NaN or infinity; (`invalid_argument`) for more numbers than the grid is fine enough for; (`invalid_reply`)
+  ///   in the unit of a patient for what is no sum over so many
   template <class Scalar, std::uniform_random_bit_generator Generator>
   [[nodiscard]] std::vector<std::int64_t> noised(std::span<const Scalar> values, double clip, double variance,
                                                  Generator& generator) const {
@@ -114,9 +144,14 @@ struct SumNoise {
       throw Error(error::not_finite,
                   "a number to be summed is NaN or infinite; check an update before it is sent");
     }
-    ClippedGradientSum one(values.size(), clip, grid_bits);
-    one.add(std::vector<double>(values.begin(), values.end()));
-    std::vector<std::int64_t> result(one.sums().begin(), one.sums().end());
+    std::vector<std::int64_t> result;
+    if (unit() == SumUnit::patient) {
+      result = whole_steps(values, clip);
+    } else {
+      ClippedGradientSum one(values.size(), clip, grid_bits);
+      one.add(std::vector<double>(values.begin(), values.end()));
+      result.assign(one.sums().begin(), one.sums().end());
+    }
     DiscreteGaussian::of_variance(variance).add_to(result, generator);
     return result;
   }
@@ -129,12 +164,43 @@ struct SumNoise {
                   "a sum of " + number_text(steps) +
                       " steps of the grid is more than the clients and their noise can make");
     }
-    return std::ldexp(steps * clip, -static_cast<int>(grid_bits));
+    return steps * step(clip);
   }
 
+  /// Without patients it is what programs of before can read (see archive.hpp).
+  static constexpr std::uint32_t newest_version = 1;
+  [[nodiscard]] std::uint32_t oldest_version() const noexcept { return most_patients == 0 ? 0 : 1; }
+
   template <class Archive>
-  void serialize(Archive& archive, unsigned /*version*/) {
+  void serialize(Archive& archive, unsigned version) {
     archive& noise_multiplier& grid_bits& honest;
+    if (version >= 1) archive& most_patients;
+  }
+
+ private:
+  /// So that each whole number of steps times the step, divided by it, is nearest to that number.
+  static constexpr std::uint64_t most_steps = std::uint64_t{1} << 48U;
+
+  [[nodiscard]] double step(double clip) const noexcept {
+    const double of_unit = unit() == SumUnit::patient ? clip / static_cast<double>(most_patients) : clip;
+    return std::ldexp(of_unit, -static_cast<int>(grid_bits));
+  }
+  template <class Scalar>
+  [[nodiscard]] std::vector<std::int64_t> whole_steps(std::span<const Scalar> values, double clip) const {
+    const auto most = static_cast<double>(most_patients << grid_bits);
+    std::vector<std::int64_t> steps;
+    steps.reserve(values.size());
+    for (const Scalar value : values) {
+      const double found = static_cast<double>(value) / step(clip);
+      const double nearest = std::nearbyint(found);
+      if (!(std::fabs(nearest) <= most) || std::fabs(found - nearest) > 0.25) {
+        throw Error(error::invalid_reply,
+                    "noise for patients: a sum over at most " + std::to_string(most_patients) +
+                        " patients, each clipped and rounded, cannot be " + number_text(found) + " steps");
+      }
+      steps.push_back(static_cast<std::int64_t>(nearest));
+    }
+    return steps;
   }
 };
 

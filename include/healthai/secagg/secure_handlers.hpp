@@ -83,6 +83,12 @@ class SecureClient {
       if (!(request.work->id == request.terms.id))
         refuse(error::secagg_terms, "the work is that of another round than the terms");
     }
+    if constexpr (requires { T::require_plan(*request.work, request.terms.plan); }) {
+      T::require_plan(*request.work, request.terms.plan);
+    } else if (request.terms.plan.noise().unit() == SumUnit::patient) {
+      refuse(error::secagg_terms,
+             "its noise hides one patient, and the work is no sum over patients each of whom is clipped");
+    }
     const auto message = encode(request.work);
     std::vector<std::span<const std::byte>> pieces{message->head};
     pieces.insert(pieces.end(), message->arrays.begin(), message->arrays.end());

@@ -345,7 +345,8 @@ class SegmentPlan {
         for (const std::int64_t word : noise_.noised(values, segment.clip, variance, generator))
           out[at++] = static_cast<Word>(word);
       });
-      if (norm(values) > segment.clip) report.push_back({segment.name, values.size(), values.size()});
+      if (noise_.unit() == SumUnit::hospital && norm(values) > segment.clip)
+        report.push_back({segment.name, values.size(), values.size()});
     };
     for (std::size_t i = 0; i < vectors_.size(); ++i) {
       append(vectors_[i], std::span<const Scalar>(summand.vectors[i].values.span()));

@@ -37,8 +37,10 @@ struct ClientRules {
   SecAggOptions options{};  ///< the promise against an active coordinator, unless they say otherwise
   std::uint64_t minimum_threshold = 0;  ///< none below this, whatever the roster's size says
   double minimum_noise_multiplier = 0;  ///< of SumNoise; above 0 sums without noise are refused
-  /// Called with what a sum spends, before each work whose noised result is to be handed in, to note it in a BudgetLedger in the unit of
-  /// a hospital. What it throws keeps the vector here. If it is set, sums without noise are refused.
+  /// Whom the noise must hide: sums whose noise is for another unit are refused, as they would promise something else than is counted.
+  SumUnit unit = SumUnit::hospital;
+  /// Called with what a sum spends, before each work whose noised result is to be handed in, to note it in a BudgetLedger in the unit
+  /// above. What it throws keeps the vector here. If it is set, sums without noise are refused.
   std::function<void(const Mechanism&)> debit{};
 };
 
@@ -78,6 +80,10 @@ inline void require_acceptable(const Terms& terms, const Members& members, const
     if (rules.minimum_noise_multiplier > 0 || rules.debit)
       refuse("its sum would be opened without noise, which this member demands");
     return;
+  }
+  if (noise.unit() != rules.unit) {
+    refuse("its noise hides one " + std::string(name_of(noise.unit())) +
+           ", and this member counts in the unit of a " + std::string(name_of(rules.unit)));
   }
   if (noise.noise_multiplier < rules.minimum_noise_multiplier) {
     refuse("its noise multiplier is " + number_text(noise.noise_multiplier) + ", expected at least " +

@@ -48,7 +48,9 @@ struct NodeOptions {
   /// Shared with whoever reads its head; null: no task counts as private. \see account
   std::shared_ptr<BudgetLedger> ledger{};
   BudgetAccount account{};  ///< of the ledger, from which is debited
-  /// From which secure sums are debited whose terms have all members add noise, what these terms say: of a unit that is this whole hospital.
+  /// From which secure sums are debited whose terms have all members add noise, what these terms say: of a unit that is this whole hospital;
+  /// or, with the name "patient", one patient. Sums whose noise is for the other unit do not count as private and are debited from nothing, so
+  /// that `SecureMember::rules.unit` must say the same unit: it refuses the others.
   /// They are debited in step 3, and anew if a sum is begun anew. Left out, no secure sum counts as private under require_dp, whatever noise
   /// the client adds by itself. `SecureMember::rules.debit` must not be set then.
   std::optional<BudgetAccount> sum_account{};
@@ -234,7 +236,8 @@ class Node final : public TaskService {
     return options_.ledger && options_.spends.contains(request.task);
   }
   [[nodiscard]] bool sum_has_noise(const RequestFacts& request) const {
-    return options_.ledger && options_.sum_account && request.sum_noise;
+    return options_.ledger && options_.sum_account && request.sum_noise &&
+           (options_.sum_account->unit == "patient") == request.sum_noise_for_patients;
   }
   /// What it costs to use the data for this: the client's own noise, masked or not, and that of the sum. On disk when it returns; a reply
   /// that is given again costs nothing, as it is the same.

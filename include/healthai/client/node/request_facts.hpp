@@ -59,8 +59,9 @@ struct RequestFacts {
   std::optional<std::size_t> threshold{};  ///< of secure aggregation: how many clients can open a sum
   /// What a secure sum spends of each member's budget, where its terms say that all members put noise together.
   std::optional<Mechanism> sum_noise{};
-  bool differential_privacy = false;  ///< the reply is noised, and debited from a ledger
-  bool approved = false;              ///< a person agreed (see Policy::manual_approval)
+  bool sum_noise_for_patients = false;  ///< that noise hides one patient, not the whole hospital
+  bool differential_privacy = false;    ///< the reply is noised, and debited from a ledger
+  bool approved = false;                ///< a person agreed (see Policy::manual_approval)
 
   [[nodiscard]] RequestKey key() const { return {run, round, attempt, step.empty() ? task : step, digest}; }
 };

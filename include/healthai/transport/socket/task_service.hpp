@@ -130,7 +130,10 @@ class TaskService : public Service {
         describe<Work>(*broadcast_->work, facts);
         facts.threshold = static_cast<std::size_t>(broadcast_->terms.parameters.threshold);
         const auto& noise = broadcast_->terms.plan.noise();
-        if (noise.on() && broadcast_->terms.plan.segments() != 0) facts.sum_noise = noise.mechanism();
+        if (noise.on() && broadcast_->terms.plan.segments() != 0) {
+          facts.sum_noise = noise.mechanism();
+          facts.sum_noise_for_patients = noise.most_patients != 0;
+        }
         for (const auto& number : broadcast_->terms.plan.scalars())
           facts.metrics_in_sum = facts.metrics_in_sum || number.name.starts_with("metric/");
       }
