@@ -43,6 +43,9 @@ struct SecureAggregationOptions {
   secagg::SecAggOptions protocol{};
   /// In which ranges numbers are clipped and rounded before they are masked; what has no range does not travel.
   secagg::SumRanges ranges{};
+  /// Who opens the sums: the name by which the members' nodes reach this coordinator, in lower case ("fl.example.org"); for a relay its own. It is in
+  /// the terms that all sign: a member refuses another than its rules allow, and a Node another than it is connected to. Empty: not said.
+  std::string opener{};
   /// How many threads of this coordinator take masks off; 0: one for each processor. The sum is the same for any number.
   std::size_t threads = 1;
   /// The longest that clients are waited for in a step without work.
@@ -74,7 +77,7 @@ template <class TransportType>
 class SecureAggregation {
  public:
   /// \param members  the pinned roster: the sums are over all of these, whoever is there
-  /// \throws Error (`invalid_argument`) for options that cannot be met with a roster of this size, and for a clip, levels or a name that
+  /// \throws Error (`invalid_argument`) for options that cannot be met with a roster of this size, an opener that is no name, and a clip, levels or a name that
   /// FixedPoint or SegmentPlan refuse; (`overflow`) for ranges in which a sum over the roster could wrap without noise; (`file`) for a folder that
   /// cannot be used, or that another process uses
   SecureAggregation(TransportType& transport, std::shared_ptr<const secagg::Members> members,
@@ -84,6 +87,11 @@ class SecureAggregation {
         options_(std::move(options)),
         parameters_(secagg::SecAggParameters::of(members_->size(), options_.protocol)),
         kept_(options_.checkpoint_folder) {
+    if (!options_.opener.empty() && !secagg::is_opener_name(options_.opener)) {
+      throw Error(error::invalid_argument,
+                  "secure aggregation: who opens the sums is a host name in lower case, not \"" +
+                      options_.opener.substr(0, 100) + "\"");
+    }
     options_.ranges.noise = options_.ranges.noise.within(parameters_);
     // Without noise, whether a sum could wrap does not depend on the model: of one number it can as well. With noise it does, a little;
     // then each sum's own plan says so.
@@ -142,6 +150,7 @@ class SecureAggregation {
         terms.id = id;
         terms.members = members_->ids();
         terms.parameters = parameters_;
+        terms.opener = options_.opener;
         terms.graph_seed = random_bytes<32>();  // also tells this sum from one that was begun and not masked
         terms.plan = ranges_of<T>(*broadcast).template plan<T>(*broadcast, rules, members_->size());
         std::optional<std::chrono::milliseconds> patience;

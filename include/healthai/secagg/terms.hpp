@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "healthai/core/client_id.hpp"
@@ -25,17 +26,32 @@ struct Terms {
   SecAggParameters parameters{};
   GraphSeed graph_seed{};  ///< draws the graph, where it is not full
   SegmentPlan plan{};      ///< what is summed, in which ranges, in which ring
+  /// Who opens the sum: the host name that its certificate has for the members, in lower case. Empty: it does not say.
+  std::string opener{};
+
+  /// Without an opener they are what programs of before can read (see archive.hpp).
+  static constexpr std::uint32_t newest_version = 1;
+  [[nodiscard]] std::uint32_t oldest_version() const noexcept { return opener.empty() ? 0 : 1; }
 
   template <class Archive>
-  void serialize(Archive& archive, unsigned /*version*/) {
+  void serialize(Archive& archive, unsigned version) {
     archive& id& members& parameters& graph_seed& plan;
+    if (version >= 1) archive& opener;
   }
 };
+
+/// Whether this can be the name of who opens a sum: 1 to 253 of a-z, 0-9, '.', '-', '_' and ':', as host names and addresses are.
+[[nodiscard]] inline bool is_opener_name(std::string_view name) noexcept {
+  return !name.empty() && name.size() <= 253 &&
+         name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789.-_:") == std::string_view::npos;
+}
 
 /// What a member accepts: terms that are at least as strict as those that it would derive itself from its own copy of the roster.
 struct ClientRules {
   SecAggOptions options{};  ///< the promise against an active coordinator, unless they say otherwise
   std::uint64_t minimum_threshold = 0;  ///< none below this, whatever the roster's size says
+  /// Who may open a sum, by `Terms::opener`; a relay is one for its region. Empty: whoever asks.
+  std::vector<std::string> openers{};
   double minimum_noise_multiplier = 0;  ///< of SumNoise; above 0 sums without noise are refused
   /// Whom the noise must hide: sums whose noise is for another unit are refused, as they would promise something else than is counted.
   SumUnit unit = SumUnit::hospital;
@@ -57,6 +73,14 @@ inline void require_acceptable(const Terms& terms, const Members& members, const
     refuse("the coordinator's roster has " + std::to_string(terms.members.size()) +
            " members, which are not the " + std::to_string(members.size()) +
            " of its own; compare their digests");
+  }
+  if (!terms.opener.empty() && !is_opener_name(terms.opener))
+    refuse("what its terms call who opens it is no name");
+  if (!rules.openers.empty() &&
+      std::find(rules.openers.begin(), rules.openers.end(), terms.opener) == rules.openers.end()) {
+    refuse(terms.opener.empty() ? "its terms do not say who opens it, which this member demands"
+                                : "it would be opened by \"" + terms.opener +
+                                      "\", who is none of those that this member lets open sums");
   }
   const SecAggParameters own = SecAggParameters::of(members.size(), rules.options);
   const SecAggParameters& theirs = terms.parameters;

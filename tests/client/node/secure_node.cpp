@@ -243,6 +243,34 @@ TEST_CASE("The policy judges the work, the threshold and the metrics of a secure
   }
 }
 
+TEST_CASE("Who opens a secure sum is the coordinator that the node is connected to, or it is refused") {
+  const ScratchFolder folder;
+  NodeOptions options = masked_only();
+  options.coordinator = "FL.example.org";  // as certificates are compared
+  options.audit = std::make_shared<AuditLog>(folder.path("audit.jsonl"), SigningKey::make());
+  Hospitals hospitals{std::move(options)};
+  check_whole(hospitals.train(1));  // which does not say it
+  hospitals.how.opener = "fl.example.org";
+  check_whole(hospitals.train(2));
+  hospitals.how.opener = "other.example.org";
+  const auto part = hospitals.train(3);
+  CHECK(part.contributors.empty());  // all four are connected to fl.example.org
+  REQUIRE(part.failures.size() == 4);
+  for (const Failure& failure : part.failures) CHECK(failure.error == "refused");
+  CHECK(part.failures[0].message ==
+        "client m00 refuses: the terms of this secure sum name another who opens it than the coordinator "
+        "that this "
+        "node is connected to");
+  const auto events = events_of(folder.path("audit.jsonl"));
+  CHECK(events.back().at("what") == "request refused");
+  CHECK(events.back().at("reason") ==
+        "they name \"other.example.org\", and it is connected to \"fl.example.org\"");
+  CHECK(std::any_of(events.begin(), events.end(), [](const auto& event) {
+    return event.at("what") == "request allowed" && event.contains("opener") &&
+           event.at("opener") == "fl.example.org";
+  }));
+}
+
 TEST_CASE("Under require_dp a secure sum needs noise in its terms, which is debited") {
   const ScratchFolder folder;
   const BudgetAccount hospital{"icu-2026", "hospital"};

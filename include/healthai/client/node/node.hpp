@@ -158,6 +158,7 @@ class Node final : public TaskService {
   /// Judges it, counts it, debits what it spends if it is answered at once, and writes down that it was allowed. \throws Error (`refused`)
   void admit(RequestFacts& request) {
     if (request.secure_step == 1) admitted_.reset();
+    require_own_opener(request);
     if (options_.policy.manual_approval && options_.approve) request.approved = options_.approve(request);
     request.differential_privacy =
         request.secure_step == 0 ? client_adds_noise(request) : sum_has_noise(request);
@@ -170,7 +171,19 @@ class Node final : public TaskService {
                      .rows = options_.facts.rows,
                      .verdict = "allowed"};
     if (request.threshold) event.more["threshold"] = *request.threshold;
+    if (!request.opener.empty()) event.more["opener"] = request.opener;
     note(std::move(event));
+  }
+  /// Terms that say who opens the sum must mean whom this node is connected to, as its certificate shows. \throws Error (`refused`)
+  void require_own_opener(const RequestFacts& request) {
+    if (request.opener.empty() || options_.coordinator.empty()) return;
+    std::string own = options_.coordinator;
+    for (char& c : own) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+    if (request.opener == own) return;
+    refuse(request,
+           {"the terms of this secure sum name another who opens it than the coordinator that this node is "
+            "connected to",
+            "they name \"" + request.opener.substr(0, 253) + "\", and it is connected to \"" + own + "\""});
   }
   /// A later step of a secure sum is no request of its own: it must go on with the one that was allowed last. A node that was started anew in
   /// between does not use its data for a request that it has not judged, but may still confirm and open what it handed in before.

@@ -57,6 +57,7 @@ struct RequestFacts {
   bool metrics_in_sum =
       false;  ///< of secure aggregation: there are metrics among the numbers that are summed
   std::optional<std::size_t> threshold{};  ///< of secure aggregation: how many clients can open a sum
+  std::string opener{};  ///< of secure aggregation: who opens the sum, as its terms say; empty: they do not
   /// What a secure sum spends of each member's budget, where its terms say that all members put noise together.
   std::optional<Mechanism> sum_noise{};
   bool sum_noise_for_patients = false;  ///< that noise hides one patient, not the whole hospital

@@ -129,6 +129,7 @@ class TaskService : public Service {
         facts.task = Work::name;
         describe<Work>(*broadcast_->work, facts);
         facts.threshold = static_cast<std::size_t>(broadcast_->terms.parameters.threshold);
+        facts.opener = broadcast_->terms.opener;
         const auto& noise = broadcast_->terms.plan.noise();
         if (noise.on() && broadcast_->terms.plan.segments() != 0) {
           facts.sum_noise = noise.mechanism();
