@@ -31,6 +31,11 @@ namespace healthai {
 /// \tparam S  a Strategy that does not rescale replies, whose numbers it would lose
 template <class S>
 struct AdaptivelyClipped : S {
+  static_assert(
+      !RescalesReplies<S, double> && !RescalesReplies<S, float>,
+      "healthai: AdaptivelyClipped needs the clients' numbers as they are, and this strategy rescales "
+      "replies (FedNova, QFedAvg): take another strategy, or Clipped with a fixed bound");
+
   double initial_bound = 1;  ///< > 0
   AdaptiveClipping clipping{};
 
@@ -65,10 +70,6 @@ struct AdaptivelyClipped : S {
   }
   template <class Scalar>
   [[nodiscard]] State<Scalar> init(const Layout& layout) const {
-    static_assert(
-        !RescalesReplies<S, Scalar>,
-        "healthai: AdaptivelyClipped needs the clients' numbers as they are, and this strategy "
-        "rescales replies (FedNova, QFedAvg): take another strategy, or Clipped with a fixed bound");
     return {S::template init<Scalar>(layout), initial_bound};
   }
   template <class Scalar>
