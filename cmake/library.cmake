@@ -69,7 +69,8 @@ file(GLOB_RECURSE healthai_secagg_with_openssl RELATIVE "${PROJECT_SOURCE_DIR}/i
 list(TRANSFORM healthai_secagg_with_openssl REPLACE "\\.hpp$" "")
 # These files of the room need none, and are in healthai::healthai.
 list(REMOVE_ITEM healthai_secagg_with_openssl fixed_point graph mersenne61 noise parameters patient_gradients prime_field ranges
-     ring_vector secret_memory secret_sharing segments detail/hypergeometric detail/ring_words detail/try_in_parallel)
+     ring_vector secret_memory secret_sharing segment segments detail/hypergeometric detail/noised_words
+     detail/quantised_words detail/ring_words detail/try_in_parallel)
 list(TRANSFORM healthai_secagg_with_openssl REPLACE "(.+)" "secagg/\\1.hpp" OUTPUT_VARIABLE secagg_headers)
 find_package(OpenSSL 3.0 QUIET)
 if(OpenSSL_FOUND)

@@ -1,69 +1,28 @@
 #pragma once
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
-#include <random>
 #include <span>
 #include <string>
 #include <string_view>
-#include <type_traits>
 #include <utility>
 #include <vector>
 
 #include "healthai/core/error.hpp"
 #include "healthai/core/layout.hpp"
-#include "healthai/core/norm.hpp"
 #include "healthai/core/number_text.hpp"
-#include "healthai/core/parameters.hpp"
 #include "healthai/core/summand.hpp"
+#include "healthai/secagg/detail/noised_words.hpp"
+#include "healthai/secagg/detail/quantised_words.hpp"
 #include "healthai/secagg/fixed_point.hpp"
 #include "healthai/secagg/noise.hpp"
+#include "healthai/secagg/segment.hpp"
 
 namespace healthai::secagg {
-
-/// The range of a named vector of a Summand (see FixedPoint for `clip` and `levels`).
-struct VectorSegment {
-  std::string name{};
-  Layout layout{};
-  bool weighted = true;  ///< as in SummandVector
-  double clip = 1;
-  std::uint64_t levels = 65536;
-  friend bool operator==(const VectorSegment&, const VectorSegment&) = default;
-
-  template <class Archive>
-  void serialize(Archive& archive, unsigned /*version*/) {
-    archive& name& layout& weighted& clip& levels;
-  }
-};
-
-/// The range of a named number of a Summand.
-struct ScalarSegment {
-  std::string name{};
-  double clip = 1;
-  std::uint64_t levels = 65536;
-  friend bool operator==(const ScalarSegment&, const ScalarSegment&) = default;
-
-  /// For whole numbers from -most to most, which then are summed exactly, with either rounding. `most` is at most 2^51.
-  [[nodiscard]] static ScalarSegment count(std::string name, std::uint64_t most) {
-    return {std::move(name), static_cast<double>(most), 2 * most};
-  }
-  template <class Archive>
-  void serialize(Archive& archive, unsigned /*version*/) {
-    archive& name& clip& levels;
-  }
-};
-
-/// How many numbers of a segment were outside its range.
-struct ClippedSegment {
-  std::string name;
-  std::size_t clipped = 0;  ///< above 0
-  std::size_t of = 0;
-};
 
 /// How a Summand becomes the vector that is masked, and how sums of these become numbers again. The coordinator makes it
 /// and everyone knows it: it is part of the request that is signed, so it is serialisable, and says of each
@@ -120,7 +79,7 @@ class SegmentPlan {
     for (const ScalarSegment& segment : scalars_) {
       add(segment.name, 1, segment.clip, segment.levels, clients);
     }
-    if (noise_.on()) make_room_for_noise();
+    if (noise_.on()) ring_bits_ = detail::ring_bits_for_noise(ranges(), noise_, clients_);
   }
 
   [[nodiscard]] std::span<const VectorSegment> vectors() const noexcept {
@@ -185,11 +144,10 @@ class SegmentPlan {
   template <std::unsigned_integral Word, class Scalar, class Generator>
   std::vector<ClippedSegment> encode(const Summand<Scalar>& summand, std::span<Word> out,
                                      Generator& generator) const {
-    if (noise_.on()) return encode_noised(summand, out, generator);
-    return encode_by(summand, out,
-                     [&](const FixedPoint& point, auto values, std::span<std::uint64_t> levels) {
-                       return point.encode(values, levels, generator);
-                     });
+    require_words<Word>(out.size());
+    require_fit(summand);
+    if (noise_.on()) return detail::noise_words(ranges(), noise_, summand, out, generator);
+    return detail::quantise(ranges(), summand, out, detail::rounding_at_random(generator));
   }
   /// The same, rounded to the nearest level. \throws Error also (`invalid_argument`) where the plan has noise
   template <std::unsigned_integral Word, class Scalar>
@@ -198,15 +156,9 @@ class SegmentPlan {
       throw Error(error::invalid_argument,
                   "segments: the plan has noise, which needs a generator to be drawn from");
     }
-    return encode_by(summand, out, [](const FixedPoint& point, auto values, std::span<std::uint64_t> levels) {
-      std::size_t clipped = 0;
-      for (std::size_t i = 0; i < values.size(); ++i) {
-        const auto value = static_cast<double>(values[i]);
-        levels[i] = point.nearest(value);
-        clipped += std::abs(value) > point.clip() ? 1U : 0U;
-      }
-      return clipped;
-    });
+    require_words<Word>(out.size());
+    require_fit(summand);
+    return detail::quantise(ranges(), summand, out, detail::rounding_to_nearest());
   }
 
   /// The sums of weights, vectors (of w x, where weighted) and numbers over `contributors` clients, from the sum of their words.
@@ -229,29 +181,9 @@ class SegmentPlan {
                                        " clients sum to " + std::to_string(total) + ", but each is at most " +
                                        std::to_string(most_weight_));
     }
-    Summand<double> result;
+    Summand<double> result = noise_.on() ? detail::read_noised(ranges(), noise_, sum, clients_)
+                                         : detail::dequantise(ranges(), sum, total, contributors);
     result.weight = static_cast<double>(total);
-    const double most = noise_.on() ? most_in_sum() : 0;
-    const auto number = [&](const FixedPoint& point, Word word, std::uint64_t weight) {
-      if (!noise_.on()) return point.decode(word, weight);
-      return noise_.decode(static_cast<std::make_signed_t<Word>>(word), point.clip(), most);
-    };
-    std::size_t at = 1;
-    for (const VectorSegment& segment : vectors_) {
-      auto values = Parameters<double>::uninitialised(segment.layout);
-      const std::uint64_t weight = segment.weighted ? total : contributors;
-      naming(segment.name, [&] {
-        const FixedPoint point(segment.clip, segment.levels);
-        for (double& value : values.span()) value = number(point, sum[at++], weight);
-      });
-      result.vectors.push_back({segment.name, segment.weighted, std::move(values)});
-    }
-    for (const ScalarSegment& segment : scalars_) {
-      naming(segment.name, [&] {
-        const FixedPoint point(segment.clip, segment.levels);
-        result.scalars.push_back({segment.name, number(point, sum[at++], contributors)});
-      });
-    }
     return result;
   }
 
@@ -267,15 +199,7 @@ class SegmentPlan {
   }
 
  private:
-  /// Says in errors which segment they are about.
-  template <class Work>
-  static void naming(const std::string& segment, Work work) {
-    try {
-      work();
-    } catch (const Error& e) {
-      throw Error(e.id(), "segment \"" + segment + "\": " + e.what());
-    }
-  }
+  [[nodiscard]] detail::SegmentRanges ranges() const noexcept { return {vectors(), scalars()}; }
   template <class Segment>
   static void require_names(const std::vector<Segment>& segments) {
     std::vector<std::string_view> names;
@@ -290,7 +214,8 @@ class SegmentPlan {
   }
   void add(const std::string& name, std::size_t length, double clip, std::uint64_t levels,
            std::uint64_t weight) {
-    naming(name, [&] { ring_bits_ = (std::max)(ring_bits_, FixedPoint(clip, levels).ring_bits(weight)); });
+    detail::naming_segment(
+        name, [&] { ring_bits_ = (std::max)(ring_bits_, FixedPoint(clip, levels).ring_bits(weight)); });
     if (length > std::numeric_limits<std::size_t>::max() / 16 - size_) {
       throw Error(error::overflow,
                   "segment \"" + name + "\": the whole is larger than this machine can address");
@@ -298,63 +223,9 @@ class SegmentPlan {
     size_ += length;
   }
   void take_levels() {
-    if (most_weight_ != 1) {
-      throw Error(
-          error::invalid_argument,
-          "segments: with noise all clients weigh the same, so that the most weight must be 1, but is " +
-              std::to_string(most_weight_));
-    }
-    static_cast<void>(noise_.member_variance(segments()));  // its settings are checked first
-    const std::uint64_t levels = std::uint64_t{2} << noise_.grid_bits;
+    const std::uint64_t levels = detail::levels_of_noise(noise_, segments(), most_weight_);
     for (VectorSegment& segment : vectors_) segment.levels = levels;
     for (ScalarSegment& segment : scalars_) segment.levels = levels;
-  }
-  void make_room_for_noise() {
-    for (const VectorSegment& segment : vectors_) {
-      naming(segment.name, [&] {
-        static_cast<void>(ClippedGradientSum::reach(segment.layout.size(), segment.clip, noise_.grid_bits));
-      });
-    }
-    for (const ScalarSegment& segment : scalars_) {
-      naming(segment.name,
-             [&] { static_cast<void>(ClippedGradientSum::reach(1, segment.clip, noise_.grid_bits)); });
-    }
-    const double most = most_in_sum();
-    if (!(most < 0x1p63)) {
-      throw Error(error::overflow,
-                  "segments: sums of " + std::to_string(clients_) +
-                      " clients with this noise do not fit in 64 bits; take fewer grid_bits");
-    }
-    ring_bits_ = most < 0x1p31 ? 32 : 64;
-  }
-  [[nodiscard]] double most_in_sum() const { return noise_.most_in_sum(clients_, segments(), size_ - 1); }
-
-  template <class Word, class Scalar, class Generator>
-  std::vector<ClippedSegment> encode_noised(const Summand<Scalar>& summand, std::span<Word> out,
-                                            Generator& generator) const {
-    static_assert(std::uniform_random_bit_generator<Generator>,
-                  "healthai: a plan may have noise, which needs a UniformRandomBitGenerator of 64 bits");
-    require_words<Word>(out.size());
-    require_fit(summand);
-    std::vector<ClippedSegment> report;
-    const double variance = noise_.member_variance(segments());
-    out.front() = 1;
-    std::size_t at = 1;
-    const auto append = [&](const auto& segment, auto values) {
-      naming(segment.name, [&] {
-        for (const std::int64_t word : noise_.noised(values, segment.clip, variance, generator))
-          out[at++] = static_cast<Word>(word);
-      });
-      if (noise_.unit() == SumUnit::hospital && norm(values) > segment.clip)
-        report.push_back({segment.name, values.size(), values.size()});
-    };
-    for (std::size_t i = 0; i < vectors_.size(); ++i) {
-      append(vectors_[i], std::span<const Scalar>(summand.vectors[i].values.span()));
-    }
-    for (std::size_t i = 0; i < scalars_.size(); ++i) {
-      append(scalars_[i], std::span<const double>(&summand.scalars[i].value, 1));
-    }
-    return report;
   }
   template <class Word>
   void require_words(std::size_t count) const {
@@ -367,37 +238,6 @@ class SegmentPlan {
       throw Error(error::invalid_argument,
                   "segments: expected " + std::to_string(size_) + " words, got " + std::to_string(count));
     }
-  }
-  /// `round(point, values, levels)` rounds a span of numbers, and says how many it clipped.
-  template <class Word, class Scalar, class Round>
-  std::vector<ClippedSegment> encode_by(const Summand<Scalar>& summand, std::span<Word> out,
-                                        Round round) const {
-    require_words<Word>(out.size());
-    require_fit(summand);
-    std::vector<ClippedSegment> report;
-    std::size_t at = 1;
-    const auto append = [&](const auto& segment, auto values, Word weight) {
-      naming(segment.name, [&] {
-        const FixedPoint point(segment.clip, segment.levels);
-        std::array<std::uint64_t, 1024> levels{};
-        std::size_t clipped = 0;
-        for (std::size_t begin = 0; begin < values.size(); begin += levels.size()) {
-          const std::size_t count = (std::min)(levels.size(), values.size() - begin);
-          clipped += round(point, values.subspan(begin, count), std::span(levels.data(), count));
-          for (std::size_t i = 0; i < count; ++i) out[at++] = weight * static_cast<Word>(levels[i]);
-        }
-        if (clipped != 0) report.push_back({segment.name, clipped, values.size()});
-      });
-    };
-    const auto weight = static_cast<Word>(summand.weight);
-    out.front() = weight;
-    for (std::size_t i = 0; i < vectors_.size(); ++i) {
-      append(vectors_[i], summand.vectors[i].values.span(), vectors_[i].weighted ? weight : Word{1});
-    }
-    for (std::size_t i = 0; i < scalars_.size(); ++i) {
-      append(scalars_[i], std::span<const double>(&summand.scalars[i].value, 1), Word{1});
-    }
-    return report;
   }
 
   std::vector<VectorSegment> vectors_{};
