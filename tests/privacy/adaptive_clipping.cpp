@@ -109,6 +109,20 @@ TEST_CASE("adaptive clipping: no noise, or more than a count of so few clients c
   refuses([] { static_cast<void>(adaptive_clipping_noise(2, 100, 1.0)); }, "deviation of 1;");
 }
 
+TEST_CASE("adaptive clipping: the length of the count that makes its noise a twentieth of the clients") {
+  for (const auto& [z, clients] : {std::pair{1.0, 100.0}, {0.5, 20.0}, {3.0, 50.0}}) {
+    const double share = adaptive_clipping_share(z, clients);
+    const double together = std::sqrt(1 + share * share);  // one deviation of noise: z times this
+    CHECK(z * together ==
+          doctest::Approx(adaptive_clipping_noise(z, clients).update_multiplier).epsilon(1e-12));
+    CHECK(0.5 * z * together / share == doctest::Approx(clients / 20).epsilon(1e-12));
+  }
+  CHECK(adaptive_clipping_share(1, 100) == doctest::Approx(0.1005).epsilon(1e-3));
+  CHECK(adaptive_clipping_share(9, 100) == 1);  // less noise than a twentieth
+  CHECK(adaptive_clipping_share(0, 100) == 1);
+  refuses([] { static_cast<void>(adaptive_clipping_share(10, 100)); }, "below a tenth");
+}
+
 TEST_CASE("adaptive clipping: the share from a sum of halves") {
   for (int within = 0; within <= 7; ++within) {
     double sum = 0;

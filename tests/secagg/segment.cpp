@@ -17,7 +17,11 @@ using namespace healthai::secagg;
 TEST_CASE("ranges travel, and one for a count holds whole numbers of either sign") {
   const VectorSegment vector{"update", Layout{{"x", {2, 3}}}, false, 0.5, 1024};
   CHECK(from_bytes<VectorSegment>(to_bytes(vector)) == vector);
+  const ScalarSegment part{"within", 0.5, 1, 0.25};
+  CHECK(from_bytes<ScalarSegment>(to_bytes(part)) == part);
   const ScalarSegment count = ScalarSegment::count("rows", 1000);
+  CHECK(to_bytes(count).at(0) == std::byte{0});  // as programs of before know it
+  CHECK(to_bytes(part).at(0) == std::byte{1});
   CHECK(count == ScalarSegment{"rows", 1000, 2000});
   CHECK(from_bytes<ScalarSegment>(to_bytes(count)) == count);
 }

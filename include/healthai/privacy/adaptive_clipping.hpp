@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <optional>
 #include <string>
@@ -109,6 +110,17 @@ struct AdaptiveClippingNoise {
   }
   const double rest = 1 / (noise_multiplier * noise_multiplier) - 1 / (4 * sigma * sigma);
   return {sigma, 1 / std::sqrt(rest)};
+}
+
+/// The same where count and update have noise of one deviation: how long the count's ±1/2 must be made, in lengths of the bound, so that the
+/// count's noise is clients / 20. Lengths 1 and s are together sqrt(1 + s^2) long, so that the update has sqrt(1 + s^2) z = z_Delta. At most 1:
+/// then the count has less noise than that.
+/// \throws Error as `adaptive_clipping_noise`
+[[nodiscard]] inline double adaptive_clipping_share(double noise_multiplier, double clients) {
+  const AdaptiveClippingNoise noise = adaptive_clipping_noise(noise_multiplier, clients);
+  if (noise_multiplier == 0) return 1;
+  const double ratio = noise.update_multiplier / noise_multiplier;
+  return (std::min)(1.0, std::sqrt(ratio * ratio - 1));
 }
 
 }  // namespace healthai

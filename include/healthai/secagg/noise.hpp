@@ -47,6 +47,9 @@ enum class SumUnit : std::uint8_t {
 ///   are in it, of whom at most c tell the coordinator what they drew, so that (noise_multiplier sensitivity)^2 stays;
 /// - all members weigh the same, for a weight that nobody may know cannot be divided by; how many rows they have does not travel.
 ///
+/// A number may have a smaller share of that length than 1 (`ScalarSegment::share`): it is then a whole number of at most share 2^grid_bits, and
+/// the sum under the root is that of the squares of the shares.
+///
 /// So one secure sum is one release with this noise multiplier, at a sampling rate of 1 (`mechanism`), in the unit of a hospital:
 /// against the coordinator, c members that collude with it, and everybody who sees the sum. The more segments, the more noise each of them gets.
 /// A sum of discrete Gaussians is not quite one itself; what that costs (the paper's tau) is below 2^-150, as each member's noise must
@@ -97,8 +100,9 @@ struct SumNoise {
     return noise;
   }
   /// Of each member's noise on each coordinate, in steps of the grid; a little is added for rounding.
+  /// \param squares  of the shares of all segments, added up: where all are 1 the number of segments
   /// \throws Error (`invalid_argument`) for a setting outside its range, and where the variance is below 16 or above 2^62
-  [[nodiscard]] double member_variance(std::size_t segments) const {
+  [[nodiscard]] double member_variance(double squares) const {
     const auto require = [](bool good, const std::string& what) {
       if (!good) throw Error(error::invalid_argument, "noise on a secure sum: " + what);
     };
@@ -109,10 +113,10 @@ struct SumNoise {
     require(honest >= 1, "at least one member's noise must be there, but the terms count on none");
     require(most_patients <= most_steps >> grid_bits,
             "most_patients must be at most 2^48 / 2^grid_bits, but are " + std::to_string(most_patients));
-    const double joint = unit() == SumUnit::patient ? (segments == 0 ? 0 : 1) : static_cast<double>(segments);
+    const double joint = unit() == SumUnit::patient ? (squares == 0 ? 0 : 1) : squares;
     const double stddev = std::ldexp(noise_multiplier, static_cast<int>(grid_bits));
     const double variance = stddev * stddev * joint / static_cast<double>(honest) * (1 + 0x1p-50);
-    require(segments == 0 || (variance >= least_member_stddev * least_member_stddev && variance <= 0x1p62),
+    require(squares == 0 || (variance >= least_member_stddev * least_member_stddev && variance <= 0x1p62),
             "each member's noise must have a variance of 16 to 2^62 steps of the grid, but " +
                 number_text(variance) + " come of a noise multiplier of " + number_text(noise_multiplier) +
                 ", " + std::to_string(grid_bits) + " grid_bits and " + std::to_string(honest) +
@@ -123,23 +127,23 @@ struct SumNoise {
   /// subgaussian like a normal variable of N times the variance (Canonne, Kamath, Steinke 2020), so that any of
   /// d coordinates is beyond b with a probability of at most 2 d exp(-b^2 / (2 N variance)). Then it wraps: which harms the sum, and
   /// never privacy.
-  [[nodiscard]] double most_in_sum(std::uint64_t members, std::size_t segments,
-                                   std::size_t coordinates) const {
-    if (segments == 0) return 0;
+  [[nodiscard]] double most_in_sum(std::uint64_t members, double squares, std::size_t coordinates) const {
+    if (squares == 0) return 0;
     const auto n = static_cast<double>(members);
     const double longest = n * static_cast<double>((std::max)(most_patients, std::uint64_t{1}));
     const double log_chance = 41 * std::log(2.0) + std::log(static_cast<double>(coordinates));
-    const double noise = std::sqrt(2 * n * member_variance(segments) * log_chance);
+    const double noise = std::sqrt(2 * n * member_variance(squares) * log_chance);
     return (std::ldexp(longest, static_cast<int>(grid_bits)) + noise) * (1 + 0x1p-40);
   }
 
   /// What stands for a segment: its numbers clipped together, rounded, and noise on each.
   /// \param variance  `member_variance`
+  /// \param share     of one number; of a vector it is 1
   /// \throws Error (`not_finite`) for NaN or infinity; (`invalid_argument`) for more numbers than the grid is fine enough for; (`invalid_reply`)
   ///   in the unit of a patient for what is no sum over so many
   template <class Scalar, std::uniform_random_bit_generator Generator>
   [[nodiscard]] std::vector<std::int64_t> noised(std::span<const Scalar> values, double clip, double variance,
-                                                 Generator& generator) const {
+                                                 Generator& generator, double share = 1) const {
     if (!all_finite(values)) {
       throw Error(error::not_finite,
                   "a number to be summed is NaN or infinite; check an update before it is sent");
@@ -147,6 +151,11 @@ struct SumNoise {
     std::vector<std::int64_t> result;
     if (unit() == SumUnit::patient) {
       result = whole_steps(values, clip);
+    } else if (share < 1) {
+      for (const Scalar value : values) {
+        const double within = std::clamp(static_cast<double>(value), -clip, clip);
+        result.push_back(static_cast<std::int64_t>(std::nearbyint(within / clip * longest(share))));
+      }
     } else {
       ClippedGradientSum one(values.size(), clip, grid_bits);
       one.add(std::vector<double>(values.begin(), values.end()));
@@ -157,14 +166,14 @@ struct SumNoise {
   }
 
   /// What a coordinate of a sum stands for. \param most  `most_in_sum` \throws Error (`overflow`) for more than that
-  [[nodiscard]] double decode(std::int64_t sum, double clip, double most) const {
+  [[nodiscard]] double decode(std::int64_t sum, double clip, double most, double share = 1) const {
     const auto steps = static_cast<double>(sum);
     if (std::abs(steps) > most) {
       throw Error(error::overflow,
                   "a sum of " + number_text(steps) +
                       " steps of the grid is more than the clients and their noise can make");
     }
-    return steps * step(clip);
+    return share < 1 ? steps / longest(share) * clip : steps * step(clip);
   }
 
   /// Without patients it is what programs of before can read (see archive.hpp).
@@ -181,6 +190,10 @@ struct SumNoise {
   /// So that each whole number of steps times the step, divided by it, is nearest to that number.
   static constexpr std::uint64_t most_steps = std::uint64_t{1} << 48U;
 
+  /// How many steps a number of this share has at most: whole, so that rounding cannot make it more.
+  [[nodiscard]] double longest(double share) const noexcept {
+    return std::floor(std::ldexp(share, static_cast<int>(grid_bits)));
+  }
   [[nodiscard]] double step(double clip) const noexcept {
     const double of_unit = unit() == SumUnit::patient ? clip / static_cast<double>(most_patients) : clip;
     return std::ldexp(of_unit, -static_cast<int>(grid_bits));

@@ -209,10 +209,9 @@ class SecureAggregation {
     secagg::SumRanges ranges = options_.ranges;
     if constexpr (std::is_same_v<T, Train<typename T::Scalar>>) {
       if (broadcast.objective.update_clip) {
-        // Refuses too much noise for the count to be worth anything.
-        static_cast<void>(
-            adaptive_clipping_noise(ranges.noise.noise_multiplier, static_cast<double>(members_->size())));
-        add_number(ranges, {std::string(within_clip), within_clip_value(true), 1});
+        const double share =  // refuses too much noise for the count to be worth anything
+            adaptive_clipping_share(ranges.noise.noise_multiplier, static_cast<double>(members_->size()));
+        add_number(ranges, {std::string(within_clip), within_clip_value(true), 1, share});
       }
       if (!broadcast.objective.control_variates && !broadcast.objective.dynamic_regularisation) return ranges;
       if (ranges.noise.on()) {

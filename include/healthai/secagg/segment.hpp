@@ -33,15 +33,23 @@ struct ScalarSegment {
   std::string name{};
   double clip = 1;
   std::uint64_t levels = 65536;
+  /// With noise: how long it may be, in (0, 1] of the length of other segments. At less than 1 it has that much more noise, in units of its
+  /// clip, and the others have less: see SumNoise.
+  double share = 1;
   friend bool operator==(const ScalarSegment&, const ScalarSegment&) = default;
 
   /// For whole numbers from -most to most, which then are summed exactly, with either rounding. `most` is at most 2^51.
   [[nodiscard]] static ScalarSegment count(std::string name, std::uint64_t most) {
     return {std::move(name), static_cast<double>(most), 2 * most};
   }
+  /// With the whole share it is what programs of before can read (see archive.hpp).
+  static constexpr std::uint32_t newest_version = 1;
+  [[nodiscard]] std::uint32_t oldest_version() const noexcept { return share == 1 ? 0 : 1; }
+
   template <class Archive>
-  void serialize(Archive& archive, unsigned /*version*/) {
+  void serialize(Archive& archive, unsigned version) {
     archive& name& clip& levels;
+    if (version >= 1) archive& share;
   }
 };
 
@@ -62,6 +70,13 @@ void naming_segment(const std::string& segment, Work work) {
   } catch (const Error& e) {
     throw Error(e.id(), "segment \"" + segment + "\": " + e.what());
   }
+}
+
+[[nodiscard]] constexpr double share_of(const VectorSegment& /*segment*/) noexcept {
+  return 1;
+}
+[[nodiscard]] constexpr double share_of(const ScalarSegment& segment) noexcept {
+  return segment.share;
 }
 
 /// The ranges of all of a Summand, in its order; each number is a word, from the second on.

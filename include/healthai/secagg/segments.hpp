@@ -223,7 +223,7 @@ class SegmentPlan {
     size_ += length;
   }
   void take_levels() {
-    const std::uint64_t levels = detail::levels_of_noise(noise_, segments(), most_weight_);
+    const std::uint64_t levels = detail::levels_of_noise(ranges(), noise_, most_weight_);
     for (VectorSegment& segment : vectors_) segment.levels = levels;
     for (ScalarSegment& segment : scalars_) segment.levels = levels;
   }

@@ -87,12 +87,48 @@ TEST_CASE("patients' sums are taken as they are: nothing is shortened, and nothi
   CHECK(static_cast<std::int32_t>(words[2]) - drawn[1] == -35);
 }
 
+TEST_CASE("a number of a smaller share: as long as that at most, and all segments have less noise") {
+  const std::vector<ScalarSegment> with_share{{"within", 0.5, 1, 0.3}};
+  const SegmentRanges some{vectors, with_share};
+  CHECK(squared_shares_of(some) == doctest::Approx(2.09).epsilon(1e-15));
+  CHECK(noise.member_variance(2.09) == doctest::Approx(2.09 / 3 * noise.member_variance(3)).epsilon(1e-12));
+  const auto most = std::floor(0.3 * 65536);
+  for (const auto& [value, steps] : {std::pair{0.5, most},
+                                     {-0.5, -most},
+                                     {7.0, most},
+                                     {-7.0, -most},
+                                     {0.0, 0.0},
+                                     {0.25, std::nearbyint(most / 2)}}) {
+    Summand<double> summand = summand_of(1, 0);
+    summand.scalars = {{"within", value}};
+    std::vector<std::uint32_t> words(5);
+    Stream random(6, Purpose::test), same(6, Purpose::test);
+    static_cast<void>(noise_words(some, noise, summand, std::span(words), random));
+    std::vector<std::int64_t> drawn(4);
+    const auto gaussian = DiscreteGaussian::of_variance(noise.member_variance(squared_shares_of(some)));
+    for (const auto& [at, count] : {std::pair{0U, 2U}, {2U, 1U}, {3U, 1U}})
+      gaussian.add_to(std::span(drawn).subspan(at, count), same);
+    CHECK(static_cast<std::int32_t>(words[4]) - drawn[3] == static_cast<std::int64_t>(steps));
+    const Summand<double> read = read_noised(some, noise, std::span<const std::uint32_t>(words), 7);
+    CHECK(read.scalars.at(0).value ==
+          doctest::Approx((steps + static_cast<double>(drawn[3])) / most * 0.5).epsilon(1e-14));
+  }
+}
+
 TEST_CASE("levels and ring are those of the grid and the noise, and settings that cannot be are refused") {
-  CHECK(segments_of(ranges) == 3);
+  CHECK(squared_shares_of(ranges) == 3);
   CHECK(coordinates_of(ranges) == 4);
-  CHECK(levels_of_noise(noise, 3, 1) == 2 * 65536);
-  refuses([] { return levels_of_noise(noise, 3, 2); }, "the most weight must be 1, but is 2");
-  refuses([] { return levels_of_noise({1, 31, 4}, 3, 1); }, "grid_bits must be in [1, 30]");
+  CHECK(levels_of_noise(ranges, noise, 1) == 2 * 65536);
+  refuses([] { return levels_of_noise(ranges, noise, 2); }, "the most weight must be 1, but is 2");
+  refuses([] { return levels_of_noise(ranges, {1, 31, 4}, 1); }, "grid_bits must be in [1, 30]");
+  for (const double share : {0.0, -0.5, 1.5, std::nan(""), 15.0 / 65536}) {
+    const std::vector<ScalarSegment> bad{{"loss", 100, 8, share}};
+    refuses(
+        [&] {
+          return levels_of_noise({{}, bad}, noise, 1);
+        },
+        "segment \"loss\": the share of its length");
+  }
   CHECK(ring_bits_for_noise(ranges, noise, 7) == 32);
   CHECK(ring_bits_for_noise(ranges, {1, 30, 4}, 7) == 64);
   CHECK(noise.most_in_sum(7, 3, 4) < 0x1p31);

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <algorithm>
+#include <cmath>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
@@ -11,6 +13,7 @@
 
 #include "healthai/core/error.hpp"
 #include "healthai/core/norm.hpp"
+#include "healthai/core/number_text.hpp"
 #include "healthai/core/summand.hpp"
 #include "healthai/privacy/clipped_gradient_sum.hpp"
 #include "healthai/secagg/noise.hpp"
@@ -25,13 +28,17 @@ namespace healthai::secagg::detail {
   for (const VectorSegment& segment : ranges.vectors) count += segment.layout.size();
   return count;
 }
-[[nodiscard]] inline std::size_t segments_of(const SegmentRanges& ranges) noexcept {
-  return ranges.vectors.size() + ranges.scalars.size();
+/// The squares of their shares: the number of segments, where each has all of it.
+[[nodiscard]] inline double squared_shares_of(const SegmentRanges& ranges) noexcept {
+  auto squares = static_cast<double>(ranges.vectors.size());
+  for (const ScalarSegment& segment : ranges.scalars) squares += segment.share * segment.share;
+  return squares;
 }
 
 /// Checks the settings before anything depends on them. \return the levels that all segments have: those of the grid, from -clip to clip
-/// \throws Error (`invalid_argument`) for another most weight than 1; as `SumNoise::member_variance`
-[[nodiscard]] inline std::uint64_t levels_of_noise(const SumNoise& noise, std::size_t segments,
+/// \throws Error (`invalid_argument`) for another most weight than 1, and a share outside of (0, 1] or of less than 16 steps; as
+///   `SumNoise::member_variance`
+[[nodiscard]] inline std::uint64_t levels_of_noise(const SegmentRanges& ranges, const SumNoise& noise,
                                                    std::uint64_t most_weight) {
   if (most_weight != 1) {
     throw Error(
@@ -39,7 +46,18 @@ namespace healthai::secagg::detail {
         "segments: with noise all clients weigh the same, so that the most weight must be 1, but is " +
             std::to_string(most_weight));
   }
-  static_cast<void>(noise.member_variance(segments));
+  for (const ScalarSegment& segment : ranges.scalars) {
+    if (segment.share == 1 ||
+        (segment.share < 1 &&
+         std::ldexp(segment.share, static_cast<int>((std::min)(noise.grid_bits, 30U))) >= 16))
+      continue;
+    throw Error(error::invalid_argument,
+                "segment \"" + segment.name +
+                    "\": the share of its length must be 1, or less and at least 16 steps of "
+                    "the grid, but is " +
+                    number_text(segment.share));
+  }
+  static_cast<void>(noise.member_variance(squared_shares_of(ranges)));
   return std::uint64_t{2} << noise.grid_bits;
 }
 
@@ -54,7 +72,7 @@ namespace healthai::secagg::detail {
   };
   for (const VectorSegment& segment : ranges.vectors) require_fine_grid(segment, segment.layout.size());
   for (const ScalarSegment& segment : ranges.scalars) require_fine_grid(segment, 1);
-  const double most = noise.most_in_sum(clients, segments_of(ranges), coordinates_of(ranges));
+  const double most = noise.most_in_sum(clients, squared_shares_of(ranges), coordinates_of(ranges));
   if (!(most < 0x1p63)) {
     throw Error(error::overflow, "segments: sums of " + std::to_string(clients) +
                                      " clients with this noise do not fit in 64 bits; take fewer grid_bits");
@@ -70,12 +88,13 @@ std::vector<ClippedSegment> noise_words(const SegmentRanges& ranges, const SumNo
   static_assert(std::uniform_random_bit_generator<Generator>,
                 "healthai: a plan may have noise, which needs a UniformRandomBitGenerator of 64 bits");
   std::vector<ClippedSegment> report;
-  const double variance = noise.member_variance(segments_of(ranges));
+  const double variance = noise.member_variance(squared_shares_of(ranges));
   out.front() = 1;
   std::size_t at = 1;
   ranges.for_each_of(summand, [&](const auto& segment, auto values, bool /*weighted*/) {
     naming_segment(segment.name, [&] {
-      for (const std::int64_t word : noise.noised(values, segment.clip, variance, generator))
+      for (const std::int64_t word :
+           noise.noised(values, segment.clip, variance, generator, share_of(segment)))
         out[at++] = static_cast<Word>(word);
     });
     if (noise.unit() == SumUnit::hospital && norm(values) > segment.clip)
@@ -88,10 +107,10 @@ std::vector<ClippedSegment> noise_words(const SegmentRanges& ranges, const SumNo
 template <class Word>
 [[nodiscard]] Summand<double> read_noised(const SegmentRanges& ranges, const SumNoise& noise,
                                           std::span<const Word> sum, std::uint64_t clients) {
-  const double most = noise.most_in_sum(clients, segments_of(ranges), coordinates_of(ranges));
+  const double most = noise.most_in_sum(clients, squared_shares_of(ranges), coordinates_of(ranges));
   return ranges.read(sum, [&](const auto& segment, bool /*weighted*/) {
-    return [&noise, most, clip = segment.clip](Word word) {
-      return noise.decode(static_cast<std::make_signed_t<Word>>(word), clip, most);
+    return [&noise, most, clip = segment.clip, share = share_of(segment)](Word word) {
+      return noise.decode(static_cast<std::make_signed_t<Word>>(word), clip, most, share);
     };
   });
 }
