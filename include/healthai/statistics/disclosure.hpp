@@ -1,0 +1,97 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "healthai/core/error.hpp"
+#include "healthai/statistics/cohort.hpp"
+
+namespace healthai {
+
+/// What an answer would tell of one hospital's rows: what its DisclosureRules are held against before it is computed.
+struct Disclosure {
+  std::size_t rows = 0;                 ///< behind the answer, after every filter and without incomplete ones
+  std::optional<std::size_t> events{};  ///< among them, where the analysis is of events
+  std::size_t parameters = 0;   ///< numbers that are fitted to the rows, or moments taken of them; 0: none
+  std::vector<double> cells{};  ///< how many patients stand behind each number that leaves
+  std::vector<std::string> columns{};  ///< that it reads
+  /// Groups that it tells apart, by column: levels of a covariate, of a table, of a stratum.
+  std::map<std::string, std::vector<std::string>> levels{};
+  std::map<std::string, std::size_t> cut_points{};  ///< bins of a histogram, steps of a search, by column
+  std::vector<double> times{};                      ///< the grid on which patients are followed
+  bool single_values = false;  ///< values of single patients leave: extremes, exact times, exact quantiles
+};
+
+/// What a hospital lets statistics tell: part of its policy, applied at the hospital before anything leaves. The default allows no column,
+/// and so nothing; `off()` is for comparisons on data that are nobody's secret.
+///
+/// Size rules count this hospital's rows where its answer can be seen, and are left to the sum under secure aggregation (`in_sum`), which a
+/// small hospital may be part of.
+struct DisclosureRules {
+  bool enforced = true;  ///< false: everything is allowed ("policy none")
+  bool in_sum =
+      false;  ///< the answers leave masked: rows, events, parameters and cells are those of all hospitals together
+  std::size_t minimum_rows = 10;
+  std::size_t minimum_events = 10;
+  std::size_t smallest_cell = 5;  ///< a number from 1 to below this many patients does not leave
+  double rows_per_parameter = 10;
+  std::set<std::string> columns{};  ///< that may be read
+  /// The levels that may be told apart, by column. A column without an entry has none.
+  std::map<std::string, std::set<std::string>> levels{};
+  std::map<std::string, std::size_t> most_cut_points{};  ///< by column; without an entry none
+  std::vector<double> time_grid{};  ///< public; the only times at which patients are counted
+  bool single_values = false;       ///< extremes, exact times and exact quantiles may leave
+  std::size_t most_steps = 50;      ///< of an iterative fit
+  double largest_coefficient =
+      20;  ///< of a fit, per standard deviation of its covariate: a chosen coefficient asks about single patients
+  std::map<std::string, std::vector<RowFilter>>
+      cohorts{};              ///< approved, by name; that without a name is all rows
+  bool free_filters = false;  ///< a request may bring filters of its own
+
+  [[nodiscard]] static DisclosureRules off() {
+    DisclosureRules rules;
+    rules.enforced = false;
+    return rules;
+  }
+};
+
+/// Why rules forbid an answer. The sentence may be sent: it tells nothing of the data, not even how many rows there are.
+struct DisclosureRefusal {
+  std::string rule;  ///< the name of the member of DisclosureRules, as in a policy file
+  std::string sentence;
+};
+
+/// The first rule that forbids it, if one does.
+[[nodiscard]] inline std::optional<DisclosureRefusal> refusal(const DisclosureRules& rules,
+                                                              const Disclosure& what) {
+  if (!rules.enforced) return std::nullopt;
+  for (const std::string& column : what.columns) {
+    if (!rules.columns.contains(column))
+      return DisclosureRefusal{"columns", "the column " + detail::quoted(column) + " may not be used"};
+  }
+  return std::nullopt;
+}
+
+/// The filters that a cohort stands for. \throws Error (`disclosure`) for a name or filters that the rules do not allow
+[[nodiscard]] inline std::vector<RowFilter> filters_of(const DisclosureRules& rules, const Cohort& cohort) {
+  std::vector<RowFilter> filters;
+  if (!cohort.name.empty()) {
+    const auto named = rules.cohorts.find(cohort.name);
+    if (named == rules.cohorts.end())
+      throw Error(error::disclosure, "cohorts: there is no approved cohort " + detail::quoted(cohort.name));
+    filters = named->second;
+  }
+  if (rules.enforced && !rules.free_filters && !cohort.filters.empty())
+    throw Error(
+        error::disclosure,
+        "free_filters: only approved cohorts may be asked for, by name, without filters of one's own");
+  filters.insert(filters.end(), cohort.filters.begin(), cohort.filters.end());
+  return filters;
+}
+
+}  // namespace healthai
