@@ -98,13 +98,14 @@ inline void apply_filter(const Table& table, const RowFilter& filter, std::vecto
     const std::optional<double> wanted = parse_number(filter.value);
     if (!wanted) {
       throw Error(error::invalid_argument, "a filter compares the numbers of column " +
-                                               quoted(filter.column) + " with " + quoted(filter.value) +
-                                               ", which is not a number");
+                                               detail::quoted(filter.column) + " with " +
+                                               detail::quoted(filter.value) + ", which is not a number");
     }
     return strike(table.numeric(filter.column), *wanted);
   }
   if (filter.comparison != Comparison::equal && filter.comparison != Comparison::not_equal) {
-    throw Error(error::invalid_argument, "a filter asks for the order of column " + quoted(filter.column) +
+    throw Error(error::invalid_argument, "a filter asks for the order of column " +
+                                             detail::quoted(filter.column) +
                                              ", which is text; text can be compared by == and != only");
   }
   strike(table.text(filter.column), filter.value);
@@ -116,7 +117,8 @@ inline void apply_filter(const Table& table, const RowFilter& filter, std::vecto
 /// left out; a value may stand between single or double quotes.
 /// \throws Error (`invalid_argument`) for anything else, naming the six signs
 [[nodiscard]] inline RowFilter parse_filter(std::string_view text) {
-  for (std::size_t at = 1; at < text.size(); ++at) {
+  std::optional<RowFilter> filter;
+  for (std::size_t at = 1; at < text.size() && !filter; ++at) {
     for (const auto& [sign, comparison] : detail::comparison_signs) {
       if (text.substr(at, sign.size()) != sign) continue;
       const std::string_view column = detail::without_spaces(text.substr(0, at));
@@ -124,9 +126,11 @@ inline void apply_filter(const Table& table, const RowFilter& filter, std::vecto
       if (value.size() >= 2 && value.front() == value.back() &&
           (value.front() == '\'' || value.front() == '"'))
         value = value.substr(1, value.size() - 2);
-      if (!column.empty() && !value.empty()) return {std::string(column), comparison, std::string(value)};
+      filter = RowFilter{std::string(column), comparison, std::string(value)};
+      break;  // not a shorter sign, of which the rest would be the value
     }
   }
+  if (filter && !filter->column.empty() && !filter->value.empty()) return *std::move(filter);
   throw Error(error::invalid_argument,
               "expected a filter such as \"age >= 60\", with one of ==, !=, <, <=, >, >= between a "
               "column and a value, got " +

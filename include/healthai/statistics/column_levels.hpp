@@ -72,6 +72,7 @@ struct ColumnLevels {
     Disclosure what;
     what.rows = prepared.rows;
     what.columns = {plan.column};
+    what.differencing = false;
     return what;
   }
   [[nodiscard]] static Reply answer(const Prepared& prepared, const Broadcast& broadcast,

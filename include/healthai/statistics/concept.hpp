@@ -1,6 +1,7 @@
 #pragma once
 
 #include <concepts>
+#include <cstddef>
 #include <string>
 #include <vector>
 
@@ -20,8 +21,10 @@ namespace healthai {
 /// - `T::disclosure(plan, prepared)`: what the answers will tell, for the hospital's rules.
 /// - `T::answer(prepared, broadcast, rules)`: the answer. It may leave out cells that are too small (see `rules.smallest_cell`).
 ///   Pure: the same arguments give the same bits.
+/// - Optional, of one that tells each of several groups apart (bins, levels, cells): `T::groups(plan, prepared)`, the rows of each group that it
+///   does not hide, counted from 0 among those of `prepare`. They are compared with those of earlier answers, as the cohort is.
 /// - Optional, of an iterative fit: `T::coefficients(broadcast)`, per standard deviation of each covariate, which are held against
-///   `rules.largest_coefficient`; such requests are counted against `rules.most_steps`.
+///   `rules.largest_coefficient`; such requests are counted against `rules.most_steps`, equal ones once.
 ///
 /// Most are additive too (AdditiveTask), with `Summand<double>` as reply: then they run under secure aggregation and over relays.
 template <class T>
@@ -41,6 +44,11 @@ namespace detail {
 template <class T>
 concept IterativeStatistic = Statistic<T> && requires(const typename T::Broadcast& broadcast) {
   T::coefficients(broadcast);
+};
+template <class T>
+concept GroupingStatistic = Statistic<T> &&
+    requires(const typename T::Plan& plan, const typename T::Prepared& prepared) {
+  { T::groups(plan, prepared) } -> std::same_as<std::vector<std::vector<std::size_t>>>;
 };
 }  // namespace detail
 
