@@ -156,9 +156,44 @@ class CoxModel {
   /// The observed information: minus the Hessian of `log_likelihood`, columns by columns, row-major (and symmetric).
   /// Its inverse at the maximum estimates the covariance of the coefficients. \throws Error (`layout_mismatch`)
   [[nodiscard]] std::vector<double> information(const Parameters<Scalar>& parameters) const {
+    const Matrix matrix = derivatives(parameters).information;
+    return std::vector<double>(matrix.data(), matrix.data() + matrix.size());
+  }
+
+  /// `log_likelihood`, `score` and `information` at once: what a step of Newton's method needs.
+  struct Derivatives {
+    double log_likelihood = 0;
+    Eigen::Matrix<detail::Wide<Scalar>, Eigen::Dynamic, 1> score{};
+    FeatureMatrix<detail::Wide<Scalar>> information{};
+  };
+  /// \throws Error (`layout_mismatch`)
+  [[nodiscard]] Derivatives derivatives(const Parameters<Scalar>& parameters) const {
     detail::require_model_layout(name, layout_, parameters, parameters);
-    const Vector eta = x_ * parameters.flat().template cast<double>();
-    return detail::partial_likelihood_information(groups_, options_.ties, eta.data(), x_);
+    Work work;
+    const double value = likelihood(parameters, x_, groups_, work, true);
+    return {value, work.score,
+            detail::partial_likelihood_information(groups_, options_.ties, work.eta.data(),
+                                                   work.residuals.data(), x_)};
+  }
+
+  /// A step of the cumulative baseline hazard, that of patients whose features are all 0.
+  struct HazardStep {
+    double time = 0;
+    double increase = 0;
+  };
+  /// The steps of that hazard (Breslow's or Efron's estimate, as the ties), by ascending time. \throws Error (`layout_mismatch`)
+  [[nodiscard]] std::vector<HazardStep> baseline_hazard(const Parameters<Scalar>& parameters) const {
+    detail::require_model_layout(name, layout_, parameters, parameters);
+    Work work;
+    (void)likelihood(parameters, x_, groups_, work, false);
+    const double centre = centre_.dot(work.coefficients);  // features of 0 are -centre_ in x_
+    std::vector<HazardStep> steps;
+    for (std::size_t g = groups_.size(); g-- > 0;) {
+      const detail::TieHazard& hazard = work.hazards[g];
+      if (groups_[g].events != groups_[g].end)
+        steps.push_back({time_[groups_[g].begin], hazard.for_later * std::exp(-hazard.log_at_risk - centre)});
+    }
+    return steps;
   }
 
   /// At least the largest eigenvalue of the Hessian of `loss` over all rows, whatever the parameters.
@@ -228,11 +263,13 @@ class CoxModel {
       while (last[-1].events == last[-1].end) --last;
       at_risk = last[-1].end;
     }
+    centre_.resize(x_.cols());
     for (Eigen::Index j = 0; j < x_.cols(); ++j) {
       const auto column = x_.col(j).head(static_cast<Eigen::Index>(at_risk));
       const double constant = column[0];
       const double mean = (column.array() == constant).all() ? constant : column.mean();
       x_.col(j).array() -= mean;
+      centre_[j] = mean;
     }
   }
 
@@ -256,6 +293,7 @@ class CoxModel {
   CoxOptions options_;
   Layout layout_;
   Matrix x_;                                // centred; sorted by descending time, events last within a time
+  Vector centre_;                           // what was subtracted from each column
   std::vector<std::size_t> place_;          // of each of the caller's rows in that order
   std::vector<double> time_;                // in that order
   std::vector<unsigned char> event_;        // in that order

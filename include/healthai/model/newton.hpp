@@ -2,18 +2,16 @@
 
 #include <cmath>
 #include <cstddef>
-#include <Eigen/Cholesky>
 #include <Eigen/Core>
-#include <limits>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "healthai/core/error.hpp"
-#include "healthai/core/finite.hpp"
 #include "healthai/core/number_text.hpp"
 #include "healthai/core/parameters.hpp"
 #include "healthai/model/cox.hpp"
+#include "healthai/model/detail/newton_ascent.hpp"
 #include "healthai/model/features.hpp"
 
 /// \file
@@ -40,70 +38,19 @@ struct NewtonResult {
 
 namespace detail {
 
-/// An information matrix, factorised after its diagonal has been scaled to one, so that units do not matter.
-class ScaledInformation {
- public:
-  using Vector = Eigen::Matrix<double, Eigen::Dynamic, 1>;
-
-  ScaledInformation(const std::vector<double>& values, std::size_t columns)
-      : ScaledInformation(Eigen::Map<const FeatureMatrix<double>>(
-            values.data(), static_cast<Eigen::Index>(columns), static_cast<Eigen::Index>(columns))) {}
-  explicit ScaledInformation(const FeatureMatrix<double>& matrix)
-      : diagonal_(matrix.diagonal()),
-        inverse_roots_(
-            diagonal_.unaryExpr([](double value) { return value > 0 ? 1 / std::sqrt(value) : 0.0; })),
-        factor_(inverse_roots_.asDiagonal() * matrix * inverse_roots_.asDiagonal()) {}
-
-  /// Per column, what the data say about it while all others are known.
-  [[nodiscard]] const Vector& diagonal() const noexcept { return diagonal_; }
-  /// A column of which the others explain all but 1e-10 (or that says nothing at all); -1 if there is none.
-  [[nodiscard]] Eigen::Index dependent_column() const {
-    Eigen::VectorXi column(diagonal_.size());
-    for (Eigen::Index k = 0; k < column.size(); ++k) column[k] = static_cast<int>(k);
-    column = (factor_.transpositionsP() * column).eval();
-    for (Eigen::Index k = 0; k < column.size(); ++k) {
-      if (!(factor_.vectorD()[k] > 1e-10)) return column[k];
-    }
-    return -1;
+/// The derivatives of the likelihood of several strata.
+[[nodiscard]] inline AscentPoint stratified_likelihood(std::span<const CoxModel<double>> strata,
+                                                       const Parameters<double>& at) {
+  const auto columns = static_cast<Eigen::Index>(at.size());
+  AscentPoint sum{0, AscentPoint::Vector::Zero(columns), FeatureMatrix<double>::Zero(columns, columns)};
+  for (const CoxModel<double>& stratum : strata) {
+    const auto part = stratum.derivatives(at);
+    sum.log_likelihood += part.log_likelihood;
+    sum.score += part.score;
+    sum.information += part.information;
   }
-  [[nodiscard]] Vector solve(const Vector& right) const {
-    return factor_.solve(right.cwiseProduct(inverse_roots_)).cwiseProduct(inverse_roots_);
-  }
-
- private:
-  Vector diagonal_;
-  Vector inverse_roots_;
-  Eigen::LDLT<FeatureMatrix<double>> factor_;  // pivoted: takes next what is explained least
-};
-
-/// Sums over strata.
-struct StratifiedLikelihood {
-  std::span<const CoxModel<double>> strata;
-
-  [[nodiscard]] double log_likelihood(const Parameters<double>& at) const {
-    double sum = 0;
-    for (const CoxModel<double>& stratum : strata) sum += stratum.log_likelihood(at);
-    return sum;
-  }
-  [[nodiscard]] std::vector<double> score(const Parameters<double>& at) const {
-    return sum([&at](const CoxModel<double>& stratum) { return stratum.score(at); });
-  }
-  [[nodiscard]] std::vector<double> information(const Parameters<double>& at) const {
-    return sum([&at](const CoxModel<double>& stratum) { return stratum.information(at); });
-  }
-
- private:
-  template <class Part>
-  [[nodiscard]] std::vector<double> sum(Part part) const {
-    std::vector<double> total;
-    for (const CoxModel<double>& stratum : strata) {
-      const std::vector<double> values = part(stratum);
-      total.resize(values.size());
-      for (std::size_t i = 0; i < values.size(); ++i) total[i] += values[i];
-    }
-    return total;
-  }
-};
+  return sum;
+}
 
 }  // namespace detail
 
@@ -119,7 +66,6 @@ struct StratifiedLikelihood {
 /// Reads the models only through const members: several threads may fit one. Takes O(iterations * rows * columns^2).
 [[nodiscard]] inline NewtonResult fit_newton(std::span<const CoxModel<double>> strata,
                                              NewtonOptions options = {}) {
-  using Vector = detail::ScaledInformation::Vector;
   if (options.max_iterations == 0 || !(options.tolerance > 0)) {
     throw Error(error::invalid_argument,
                 "fit_newton: max_iterations must be at least 1 and tolerance positive, but they are " +
@@ -136,66 +82,44 @@ struct StratifiedLikelihood {
   const std::string data =
       "fit_newton: " + std::to_string(events) + " events among " + std::to_string(rows) + " rows";
   if (events == 0) throw Error(error::invalid_data, data + "; a fit needs at least one event");
-  const detail::StratifiedLikelihood model{strata};
 
-  Parameters<double> now(strata.front().layout());
-  Parameters<double> next(strata.front().layout());
-  const std::size_t columns = now.size();
-  NewtonResult result;
-  result.log_likelihood_null = model.log_likelihood(now);
-  result.log_likelihood = result.log_likelihood_null;
-  detail::ScaledInformation information(model.information(now), columns);
-  const Vector at_zero = information.diagonal();
-  for (Eigen::Index k = 0; k < at_zero.size(); ++k) {
-    if (!(at_zero[k] > 0)) {
+  Parameters<double> parameters(strata.front().layout());
+  const detail::Ascent ascent =
+      detail::newton_ascent(parameters.size(),
+                            [&](const detail::AscentPoint::Vector& at) {
+                              parameters.flat() = at;
+                              return detail::stratified_likelihood(strata, parameters);
+                            },
+                            {options.max_iterations, options.tolerance});
+  const std::string column = "feature column " + std::to_string(ascent.problem_column);
+  switch (ascent.problem) {
+    case detail::Ascent::Problem::none:
+      break;
+    case detail::Ascent::Problem::constant:
+      throw Error(error::invalid_data, data + ": " + column +
+                                           " is constant among the rows at risk at an event; leave it out or "
+                                           "add rows");
+    case detail::Ascent::Problem::dependent:
+      throw Error(error::invalid_data, data + ": " + column +
+                                           " is a linear combination of the others among the rows at risk "
+                                           "at an event; leave one out or add rows");
+    case detail::Ascent::Problem::no_maximum:
       throw Error(error::invalid_data,
-                  data + ": feature column " + std::to_string(k) +
-                      " is constant among the rows at risk at an event; leave it out or add rows");
-    }
-  }
-  if (const Eigen::Index column = information.dependent_column(); column >= 0) {
-    throw Error(error::invalid_data, data + ": feature column " + std::to_string(column) +
-                                         " is a linear combination of the others among the rows at risk "
-                                         "at an event; leave one out or add rows");
-  }
-
-  while (!result.converged && result.iterations < options.max_iterations) {
-    const std::vector<double> score = model.score(now);
-    const Eigen::Map<const Vector> slope(score.data(), now.flat().size());
-    const Vector step = information.solve(slope);
-    const double gain = 0.5 * slope.dot(step);  // what the quadratic model promises
-    const double size = 1 + std::fabs(result.log_likelihood);
-    double taken = 1;
-    double value = 0;
-    for (int halvings = 0; halvings < 40; ++halvings, taken /= 2) {
-      next.flat() = now.flat() + taken * step;
-      value = model.log_likelihood(next);
-      // Rounding may take away the last digits of an optimum already reached.
-      if (value >= result.log_likelihood - 1e-13 * size) break;
-      value = -std::numeric_limits<double>::infinity();
-    }
-    if (!is_finite(value)) break;
-    now = next;
-    result.log_likelihood = value;
-    ++result.iterations;
-    result.converged = gain <= options.tolerance * size;
-    information = detail::ScaledInformation(model.information(now), columns);
-    Eigen::Index column = information.dependent_column();
-    // Where coefficients run away, the information dies out: nobody reports standard errors 10^4 times those at zero.
-    for (Eigen::Index k = 0; k < at_zero.size() && column < 0; ++k) {
-      if (!(information.diagonal()[k] > 1e-8 * at_zero[k])) column = k;
-    }
-    if (column >= 0) {
-      throw Error(error::invalid_data,
-                  data + ": the likelihood has no maximum, the coefficient of feature column " +
-                      std::to_string(column) + " reached " + number_text(now.flat()[column]) +
+                  data + ": the likelihood has no maximum, the coefficient of " + column + " reached " +
+                      number_text(ascent.coefficients[ascent.problem_column]) +
                       " and grows; use fewer features, more events, or a penalty (CoxOptions::l2) with "
                       "another optimiser");
-    }
   }
-  for (Eigen::Index k = 0; k < now.flat().size(); ++k) {
-    result.coefficients.push_back(now.flat()[k]);
-    result.standard_errors.push_back(std::sqrt(information.solve(Vector::Unit(now.flat().size(), k))[k]));
+  NewtonResult result;
+  result.log_likelihood_null = ascent.start.log_likelihood;
+  result.log_likelihood = ascent.end.log_likelihood;
+  result.iterations = ascent.iterations;
+  result.converged = ascent.converged;
+  const detail::ScaledInformation information(ascent.end.information);
+  for (Eigen::Index k = 0; k < ascent.coefficients.size(); ++k) {
+    result.coefficients.push_back(ascent.coefficients[k]);
+    result.standard_errors.push_back(
+        std::sqrt(information.solve(detail::AscentPoint::Vector::Unit(ascent.coefficients.size(), k))[k]));
   }
   return result;
 }

@@ -51,8 +51,10 @@ TEST_CASE("two tied events among four equal rows, by hand") {
   // The information of +-1 features, half and half, is the number of events.
   FeatureMatrix<double> x(4, 1);
   x << 1, -1, 1, -1;
-  CHECK(detail::partial_likelihood_information(groups, Ties::breslow, eta.data(), x).at(0) ==
-        doctest::Approx(2).epsilon(1e-15));
+  CHECK(detail::log_partial_likelihood(groups, Ties::breslow, eta.data(), hazards) < 0);
+  detail::partial_likelihood_residuals(groups, eta.data(), hazards, residuals.data());
+  CHECK(detail::partial_likelihood_information(groups, Ties::breslow, eta.data(), residuals.data(), x)(
+            0, 0) == doctest::Approx(2).epsilon(1e-15));
 }
 
 }  // namespace model_detail_partial_likelihood_test

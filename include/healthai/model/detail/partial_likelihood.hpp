@@ -117,73 +117,73 @@ inline void partial_likelihood_residuals(std::span<const TieGroup> groups, const
   }
 }
 
-/// Sums of exp(eta), exp(eta) x and exp(eta) x xᵀ over a set of rows, in units of exp(scale) for a scale kept elsewhere.
-template <class Scalar>
-struct RiskMoments {
-  using Vector = Eigen::Matrix<Scalar, Eigen::Dynamic, 1>;
-
-  double zeroth;
-  Vector first;
-  FeatureMatrix<Scalar> second;
-
-  explicit RiskMoments(Eigen::Index size)
-      : zeroth(0), first(Vector::Zero(size)), second(FeatureMatrix<Scalar>::Zero(size, size)) {}
-  template <class Row>
-  void add(double weight, const Row& x) {
-    zeroth += weight;
-    first += weight * x;
-    second.noalias() += (weight * x) * x.transpose();
-  }
-  void add(const RiskMoments& other, double share = 1) {
-    zeroth += share * other.zeroth;
-    first += share * other.first;
-    second += share * other.second;
-  }
-  void clear() {
-    zeroth = 0;
-    first.setZero();
-    second.setZero();
-  }
-  void rescale(double factor) {
-    zeroth *= factor;
-    first *= factor;
-    second *= factor;
-  }
-};
-
-/// Minus the Hessian of the log partial likelihood in the coefficients, row-major: for each event, the covariance of the
+/// Minus the Hessian of the log partial likelihood in the coefficients, row-major: for each event the covariance of the
 /// features over its risk set, weighted by exp(eta). `x` holds the rows' features; centre them, or digits are lost.
+///
+/// Summed over events, the second moments are those of all rows weighted by their expected events, event - residual (see
+/// `partial_likelihood_residuals`): one matrix product. What is left to one sweep over risk sets is their means.
 template <class Scalar>
-[[nodiscard]] std::vector<Scalar> partial_likelihood_information(std::span<const TieGroup> groups, Ties ties,
-                                                                 const double* eta,
-                                                                 const FeatureMatrix<Scalar>& x) {
-  RiskMoments<Scalar> at_risk(x.cols());
-  RiskMoments<Scalar> dying(x.cols());
-  RiskMoments<Scalar> seen(x.cols());  // by one of the tied events
-  FeatureMatrix<Scalar> information = FeatureMatrix<Scalar>::Zero(x.cols(), x.cols());
+[[nodiscard]] FeatureMatrix<Scalar> partial_likelihood_information(std::span<const TieGroup> groups,
+                                                                   Ties ties, const double* eta,
+                                                                   const double* residuals,
+                                                                   const FeatureMatrix<Scalar>& x) {
+  using Row = Eigen::Matrix<Scalar, 1, Eigen::Dynamic>;
+  constexpr Eigen::Index block = 128;  // rows of a product: a few pages, which stay in cache
+  const Eigen::Index columns = x.cols();
+  FeatureMatrix<Scalar> information = FeatureMatrix<Scalar>::Zero(columns, columns);
+  FeatureMatrix<Scalar> rows(block, columns);
+  Eigen::Index filled = 0;
+  const auto flush = [&](double sign) {
+    information.template selfadjointView<Eigen::Lower>().rankUpdate(rows.topRows(filled).transpose(), sign);
+    filled = 0;
+  };
+  for (const TieGroup& group : groups) {
+    for (std::size_t i = group.begin; i < group.end; ++i) {
+      const double expected = (i < group.events ? 0.0 : 1.0) - residuals[i];
+      if (!(expected > 0)) continue;  // not at risk at any event, or by rounding
+      rows.row(filled++) = std::sqrt(expected) * x.row(static_cast<Eigen::Index>(i));
+      if (filled == block) flush(1);
+    }
+  }
+  flush(1);
+
+  Row at_risk = Row::Zero(columns);  // sums of exp(eta - scale) x
+  Row dying = Row::Zero(columns);
+  double sum = 0;  // of exp(eta - scale)
   double scale = -std::numeric_limits<double>::infinity();
   for (const TieGroup& group : groups) {
     const double largest = *std::max_element(eta + group.begin, eta + group.end);
     if (!(largest <= scale)) {
-      at_risk.rescale(std::exp(scale - largest));
+      const double factor = std::exp(scale - largest);
+      at_risk *= factor;
+      sum *= factor;
       scale = largest;
     }
-    dying.clear();
-    for (std::size_t i = group.begin; i < group.end; ++i) {
-      (i < group.events ? at_risk : dying)
-          .add(std::exp(eta[i] - scale), x.row(static_cast<Eigen::Index>(i)).transpose());
+    for (std::size_t i = group.begin; i < group.events; ++i) {
+      const double weight = std::exp(eta[i] - scale);
+      sum += weight;
+      at_risk += weight * x.row(static_cast<Eigen::Index>(i));
     }
     const std::size_t tied = group.end - group.events;
-    for (std::size_t k = 0; k < tied; ++k) {
-      seen = at_risk;
-      seen.add(dying, share_at_risk(ties, k, tied));
-      seen.rescale(1 / seen.zeroth);
-      information += seen.second;
-      information.noalias() -= seen.first * seen.first.transpose();
+    if (tied == 0) continue;
+    double sum_dying = 0;
+    dying.setZero();
+    for (std::size_t i = group.events; i < group.end; ++i) {
+      const double weight = std::exp(eta[i] - scale);
+      sum_dying += weight;
+      dying += weight * x.row(static_cast<Eigen::Index>(i));
     }
-    at_risk.add(dying);
+    for (std::size_t k = 0; k < tied; ++k) {
+      const double share = share_at_risk(ties, k, tied);
+      rows.row(filled++) = (at_risk + share * dying) / (sum + share * sum_dying);
+      if (filled == block) flush(-1);
+    }
+    sum += sum_dying;
+    at_risk += dying;
   }
-  return std::vector<Scalar>(information.data(), information.data() + information.size());
+  flush(-1);
+  information.template triangularView<Eigen::StrictlyUpper>() = information.transpose();
+  return information;
 }
 
 }  // namespace detail

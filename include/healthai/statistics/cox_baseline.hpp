@@ -1,0 +1,107 @@
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "healthai/data/table.hpp"
+#include "healthai/statistics/concept.hpp"
+#include "healthai/statistics/cox_plan.hpp"
+#include "healthai/statistics/cox_site_step.hpp"
+#include "healthai/statistics/disclosure.hpp"
+
+namespace healthai {
+
+/// The steps of a hospital's own cumulative baseline hazards, one for each level of the strata at it, at the means of the plan. Not a sum.
+/// They are at the times of single patients, which rules forbid, unless the plan has a public grid of times.
+struct CoxBaseline {
+  using Plan = ScaledCoxPlan;
+  struct Broadcast {
+    ScaledCoxPlan plan{};
+    std::vector<double> coefficients{};  ///< per scale of each term
+
+    template <class Archive>
+    void serialize(Archive& archive, unsigned /*version*/) {
+      archive& plan& coefficients;
+    }
+  };
+  struct Reply {
+    std::vector<std::string> levels{};             ///< of the column of strata; one empty text without one
+    std::vector<std::vector<double>> times{};      ///< of each, with an event, ascending
+    std::vector<std::vector<double>> increases{};  ///< of the hazard at these
+
+    template <class Archive>
+    void serialize(Archive& archive, unsigned /*version*/) {
+      archive& levels& times& increases;
+    }
+  };
+  struct Prepared {
+    detail::CoxSiteRows site{};
+    std::vector<double>
+        leaving{};  ///< on a grid: the patients whose time each of its times is, and those beyond
+  };
+  static constexpr std::string_view name = "cox_baseline.f64";
+
+  [[nodiscard]] static std::vector<std::string> columns(const Plan& plan) { return columns_of(plan); }
+  [[nodiscard]] static std::vector<std::string> complete(const Plan& plan) { return columns_of(plan); }
+  [[nodiscard]] static Prepared prepare(const Plan& plan, const Table& rows) {
+    Prepared prepared{detail::CoxSiteRows::of(plan, rows), {}};
+    if (plan.time_grid.empty()) return prepared;
+    const SurvivalOutcomes outcomes = detail::cox_outcomes(plan, rows);
+    const std::size_t intervals = plan.time_grid.size() + 1;
+    prepared.leaving.assign(prepared.site.levels.size() * intervals, 0);
+    for (std::size_t row = 0; row < outcomes.rows(); ++row) {
+      const std::string level = plan.strata.empty() ? std::string() : level_text(rows, plan.strata, row);
+      const auto stratum = static_cast<std::size_t>(
+          std::find(prepared.site.levels.begin(), prepared.site.levels.end(), level) -
+          prepared.site.levels.begin());
+      const auto interval = static_cast<std::size_t>(
+          std::lower_bound(plan.time_grid.begin(), plan.time_grid.end(), outcomes.times[row]) -
+          plan.time_grid.begin());
+      ++prepared.leaving[stratum * intervals + interval];
+    }
+    return prepared;
+  }
+  [[nodiscard]] static Disclosure disclosure(const Plan& plan, const Prepared& prepared) {
+    Disclosure what =
+        detail::cox_disclosure(plan, prepared.site.rows, prepared.site.events, prepared.site.cells);
+    what.cells.insert(what.cells.end(), prepared.leaving.begin(), prepared.leaving.end());
+    what.times = plan.time_grid;
+    what.single_values = plan.time_grid.empty();
+    if (!plan.strata.empty()) what.levels[plan.strata] = prepared.site.levels;
+    return what;
+  }
+  [[nodiscard]] static const std::vector<double>& coefficients(const Broadcast& broadcast) noexcept {
+    return broadcast.coefficients;
+  }
+  /// \throws Error (`invalid_argument`) for other numbers of coefficients than of terms
+  [[nodiscard]] static Reply answer(const Prepared& prepared, const Broadcast& broadcast,
+                                    const DisclosureRules& /*rules*/) {
+    const Parameters<double> at = detail::cox_parameters(broadcast.plan, broadcast.coefficients);
+    Reply reply;
+    reply.levels = prepared.site.levels;
+    for (const CoxModel<double>& model : prepared.site.models) {
+      reply.times.emplace_back();
+      reply.increases.emplace_back();
+      for (const auto& step : model.baseline_hazard(at)) {
+        reply.times.back().push_back(step.time);
+        reply.increases.back().push_back(step.increase);
+      }
+    }
+    return reply;
+  }
+  [[nodiscard]] static std::size_t bytes(const Broadcast& broadcast) noexcept {
+    return detail::cox_plan_bytes(broadcast.plan) + 3 * sizeof(double) * broadcast.coefficients.size();
+  }
+  [[nodiscard]] static std::size_t bytes(const Reply& reply) noexcept {
+    std::size_t total = 0;
+    for (const auto& times : reply.times) total += 2 * sizeof(double) * times.size();
+    return total;
+  }
+};
+static_assert(Statistic<CoxBaseline>);
+
+}  // namespace healthai

@@ -1,0 +1,124 @@
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <map>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "healthai/core/error.hpp"
+#include "healthai/data/table.hpp"
+#include "healthai/statistics/concept.hpp"
+#include "healthai/statistics/cox_moments.hpp"
+#include "healthai/statistics/cox_plan.hpp"
+#include "healthai/statistics/detail/concordance_counts.hpp"
+#include "healthai/statistics/detail/sum_ranges.hpp"
+#include "healthai/statistics/disclosure.hpp"
+#include "healthai/statistics/sums.hpp"
+
+namespace healthai {
+
+/// How many pairs of patients of the same hospital, and the same level of the strata, a linear predictor orders as their survival times do, and
+/// what the standard error of that share is made of. Pairs across hospitals are nobody's to count.
+///
+/// Ranges, where sums are of whole numbers: there are at most n^2 pairs of n rows, and none is in more than n of them.
+struct CoxConcordance : SummedStatistic {
+  using Plan = ScaledCoxPlan;
+  struct Broadcast {
+    ScaledCoxPlan plan{};
+    std::vector<double> coefficients{};  ///< per scale of each term
+    double rows = 0;                     ///< of all hospitals, where ranges need it; 0: they do not
+
+    template <class Archive>
+    void serialize(Archive& archive, unsigned /*version*/) {
+      archive& plan& coefficients& rows;
+    }
+  };
+  struct Stratum {
+    std::vector<double> times{}, events{};
+    std::vector<double> x{};  ///< row after row
+  };
+  struct Prepared {
+    std::map<std::string, Stratum> strata{};
+    std::size_t rows = 0;
+    std::size_t events = 0;
+    std::vector<double> cells{};
+  };
+  static constexpr std::string_view name = "cox_concordance.f64";
+
+  [[nodiscard]] static std::vector<std::string> columns(const Plan& plan) { return columns_of(plan); }
+  [[nodiscard]] static std::vector<std::string> complete(const Plan& plan) { return columns_of(plan); }
+  [[nodiscard]] static Prepared prepare(const Plan& plan, const Table& rows) {
+    const SurvivalOutcomes outcomes = detail::cox_outcomes(plan, rows);
+    const DesignMatrix x = detail::scaled_model_matrix(plan, rows);
+    Prepared prepared{{},
+                      outcomes.rows(),
+                      outcomes.num_events(),
+                      detail::cross_tables(rows, plan.covariates, outcomes.events)};
+    for (std::size_t row = 0; row < x.rows; ++row) {
+      Stratum& stratum =
+          prepared.strata[plan.strata.empty() ? std::string() : level_text(rows, plan.strata, row)];
+      stratum.times.push_back(outcomes.times[row]);
+      stratum.events.push_back(outcomes.events[row]);
+      const auto values = x.row(row);
+      stratum.x.insert(stratum.x.end(), values.begin(), values.end());
+    }
+    return prepared;
+  }
+  [[nodiscard]] static Disclosure disclosure(const Plan& plan, const Prepared& prepared) {
+    return detail::cox_disclosure(plan, prepared.rows, prepared.events, prepared.cells);
+  }
+  [[nodiscard]] static const std::vector<double>& coefficients(const Broadcast& broadcast) noexcept {
+    return broadcast.coefficients;
+  }
+  /// \throws Error (`invalid_argument`) for other numbers of coefficients than of terms; (`refused`) for a sum beyond its range
+  [[nodiscard]] static Reply answer(const Prepared& prepared, const Broadcast& broadcast,
+                                    const DisclosureRules& /*rules*/) {
+    const std::size_t terms = broadcast.coefficients.size();
+    if (terms != broadcast.plan.scales.size())
+      throw Error(error::invalid_argument, "a concordance needs a coefficient for each term");
+    std::vector<double> pairs(5), influence(3);
+    for (const auto& [level, stratum] : prepared.strata) {
+      // Term by term in their order, so that equal rows have equal risks, to the last bit.
+      std::vector<double> risk(stratum.times.size());
+      for (std::size_t row = 0; row < risk.size(); ++row) {
+        for (std::size_t j = 0; j < terms; ++j)
+          risk[row] += stratum.x[row * terms + j] * broadcast.coefficients[j];
+      }
+      const detail::ConcordanceCounts counts =
+          detail::concordance_counts(stratum.times, stratum.events, risk);
+      const double values[] = {counts.concordant, counts.discordant, counts.tied_x, counts.tied_y,
+                               counts.tied_xy};
+      for (std::size_t i = 0; i < pairs.size(); ++i) pairs[i] += values[i];
+      influence[0] += counts.uu;
+      influence[1] += counts.um;
+      influence[2] += counts.mm;
+    }
+    Reply reply = SummandBuilder().add("pairs", pairs).add("influence", influence).take();
+    if (broadcast.rows > 0 && !detail::within(reply, ranges(broadcast)))
+      throw Error(error::refused, "a number of pairs is beyond the range that was agreed for it");
+    return reply;
+  }
+  [[nodiscard]] static std::size_t bytes(const Broadcast& broadcast) noexcept {
+    return detail::cox_plan_bytes(broadcast.plan) + 3 * sizeof(double) * broadcast.coefficients.size();
+  }
+  using SummedStatistic::bytes;
+
+  [[nodiscard]] static std::vector<detail::SumRange> ranges(const Broadcast& broadcast) {
+    const double n = (std::max)(broadcast.rows, 1.0);
+    return {{"pairs", 5, n * n}, {"influence", 3, n * n * n}};
+  }
+  template <class Segment = secagg::VectorSegment>
+  [[nodiscard]] static std::vector<Segment> vector_segments(const Broadcast& broadcast) {
+    return detail::segments_of<Segment>(ranges(broadcast));
+  }
+  template <class Segment = secagg::ScalarSegment>
+  [[nodiscard]] static std::vector<Segment> scalar_segments(const Broadcast& /*broadcast*/) {
+    return {};
+  }
+};
+static_assert(Statistic<CoxConcordance>);
+
+}  // namespace healthai

@@ -1,0 +1,91 @@
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <string>
+#include <vector>
+
+#include "healthai/core/error.hpp"
+#include "healthai/data/table.hpp"
+#include "healthai/model/detail/partial_likelihood.hpp"
+#include "healthai/statistics/cohort.hpp"
+#include "healthai/statistics/covariates.hpp"
+#include "healthai/statistics/survival_outcome.hpp"
+
+namespace healthai {
+
+/// A proportional hazards regression over hospitals: the question, which is public.
+struct CoxPlan {
+  Cohort cohort{};
+  SurvivalColumns outcome{};
+  std::vector<Covariate> covariates{};
+  /// Every hospital has a baseline hazard of its own: patients are compared with others of the same hospital only, and nothing but the sums
+  /// of log-likelihoods, scores and informations leaves. False: one baseline hazard for all, from sums over everybody at risk at each
+  /// event time, which tell a lot of single patients; rules allow these on a public grid of times only.
+  bool by_site = true;
+  std::string
+      strata{};  ///< a column of categories, each with a baseline hazard of its own (and at each hospital, if `by_site`); empty: none
+  std::vector<std::string>
+      strata_levels{};  ///< of that column; needed without `by_site`; empty: they are asked for
+  Ties ties = Ties::efron;
+  std::vector<double> time_grid{};  ///< if not empty, times are rounded up to it (see `round_up_to_grid`)
+  friend bool operator==(const CoxPlan&, const CoxPlan&) = default;
+
+  template <class Archive>
+  void serialize(Archive& archive, unsigned /*version*/) {
+    auto efron = static_cast<std::uint8_t>(ties == Ties::efron ? 1 : 0);
+    archive& cohort& outcome& covariates& by_site& strata& strata_levels& efron& time_grid;
+    ties = efron != 0 ? Ties::efron : Ties::breslow;
+  }
+};
+
+/// The columns that the regression reads; a row that misses one of them is left out.
+[[nodiscard]] inline std::vector<std::string> columns_of(const CoxPlan& plan) {
+  std::vector<std::string> columns = columns_of(plan.covariates);
+  columns.push_back(plan.outcome.time);
+  columns.push_back(plan.outcome.event);
+  if (!plan.strata.empty()) columns.push_back(plan.strata);
+  return columns;
+}
+
+/// The regression with its covariates in public units: (x - mean) / scale. Coefficients are then per scale.
+struct ScaledCoxPlan : CoxPlan {
+  std::vector<double> means{};   ///< of each term
+  std::vector<double> scales{};  ///< of each term, positive
+  friend bool operator==(const ScaledCoxPlan&, const ScaledCoxPlan&) = default;
+
+  template <class Archive>
+  void serialize(Archive& archive, unsigned version) {
+    CoxPlan::serialize(archive, version);
+    archive& means& scales;
+  }
+};
+
+namespace detail {
+
+/// The outcomes on the grid of the plan, if it has one. A time beyond it is the largest that there is.
+[[nodiscard]] inline SurvivalOutcomes cox_outcomes(const CoxPlan& plan, const Table& rows) {
+  SurvivalOutcomes outcomes = survival_outcomes(rows, plan.outcome);
+  if (plan.time_grid.empty()) return outcomes;
+  round_up_to_grid(outcomes, plan.time_grid);
+  for (double& time : outcomes.times) time = (std::min)(time, (std::numeric_limits<double>::max)());
+  return outcomes;
+}
+
+/// The model matrix in the units of the plan. \throws Error (`invalid_argument`) for other numbers of means or scales than of terms
+[[nodiscard]] inline DesignMatrix scaled_model_matrix(const ScaledCoxPlan& plan, const Table& rows) {
+  DesignMatrix x = model_matrix(rows, plan.covariates);
+  if (plan.means.size() != x.cols || plan.scales.size() != x.cols) {
+    throw Error(error::invalid_argument, "a Cox regression of " + std::to_string(x.cols) +
+                                             " terms came with " + std::to_string(plan.means.size()) +
+                                             " means and " + std::to_string(plan.scales.size()) + " scales");
+  }
+  for (std::size_t i = 0; i < x.values.size(); ++i)
+    x.values[i] = (x.values[i] - plan.means[i % x.cols]) / plan.scales[i % x.cols];
+  return x;
+}
+
+}  // namespace detail
+}  // namespace healthai

@@ -1,0 +1,275 @@
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "healthai/core/error.hpp"
+#include "healthai/data/table.hpp"
+#include "healthai/statistics/concept.hpp"
+#include "healthai/statistics/cox_moments.hpp"
+#include "healthai/statistics/cox_plan.hpp"
+#include "healthai/statistics/disclosure.hpp"
+#include "healthai/statistics/sums.hpp"
+
+namespace healthai {
+
+namespace detail {
+
+/// For each row its stratum. \throws Error as `level_indices`
+[[nodiscard]] inline std::vector<std::size_t> cox_strata(const CoxPlan& plan, const Table& rows) {
+  return plan.strata.empty() ? std::vector<std::size_t>(rows.rows())
+                             : level_indices(rows, plan.strata, plan.strata_levels);
+}
+
+}  // namespace detail
+
+/// How many events there are at each of the agreed times, in each stratum: which risk sets a Cox regression with a common baseline hazard
+/// needs at all.
+struct CoxEventCounts : SummedStatistic {
+  struct Plan : CoxPlan {
+    std::vector<double> times{};  ///< ascending; all at which there are events
+    friend bool operator==(const Plan&, const Plan&) = default;
+
+    template <class Archive>
+    void serialize(Archive& archive, unsigned version) {
+      CoxPlan::serialize(archive, version);
+      archive& times;
+    }
+  };
+  struct Broadcast {
+    Plan plan{};
+
+    template <class Archive>
+    void serialize(Archive& archive, unsigned /*version*/) {
+      archive& plan;
+    }
+  };
+  struct Prepared {
+    std::vector<double> events{};   ///< of each stratum at each time
+    std::vector<double> leaving{};  ///< the patients whose time is from one of the times to before the next
+    std::size_t rows = 0;
+    std::size_t all_events = 0;
+  };
+  static constexpr std::string_view name = "cox_event_counts.f64";
+
+  [[nodiscard]] static std::vector<std::string> columns(const Plan& plan) { return columns_of(plan); }
+  [[nodiscard]] static std::vector<std::string> complete(const Plan& plan) { return columns_of(plan); }
+  /// \throws Error (`invalid_data`) for an event at another time than the agreed ones
+  [[nodiscard]] static Prepared prepare(const Plan& plan, const Table& rows) {
+    const SurvivalOutcomes outcomes = detail::cox_outcomes(plan, rows);
+    const std::vector<std::size_t> strata = detail::cox_strata(plan, rows);
+    const std::size_t count = plan.strata.empty() ? 1 : plan.strata_levels.size();
+    const std::size_t times = plan.times.size();
+    Prepared prepared{std::vector<double>(count * times), std::vector<double>(count * (times + 1)),
+                      outcomes.rows(), outcomes.num_events()};
+    for (std::size_t row = 0; row < outcomes.rows(); ++row) {
+      const auto after = static_cast<std::size_t>(
+          std::upper_bound(plan.times.begin(), plan.times.end(), outcomes.times[row]) - plan.times.begin());
+      ++prepared.leaving[strata[row] * (times + 1) + after];
+      if (outcomes.events[row] == 0) continue;
+      if (after == 0 || plan.times[after - 1] != outcomes.times[row])
+        throw Error(error::invalid_data, "there is an event at a time that was not agreed on");
+      ++prepared.events[strata[row] * times + after - 1];
+    }
+    return prepared;
+  }
+  [[nodiscard]] static Disclosure disclosure(const Plan& plan, const Prepared& prepared) {
+    Disclosure what = detail::cox_disclosure(plan, prepared.rows, prepared.all_events, prepared.leaving);
+    what.parameters = 0;
+    what.times = plan.times;
+    what.single_values = plan.time_grid.empty();
+    return what;
+  }
+  [[nodiscard]] static Reply answer(const Prepared& prepared, const Broadcast& /*broadcast*/,
+                                    const DisclosureRules& /*rules*/) {
+    return SummandBuilder().add("events", prepared.events).take();
+  }
+  [[nodiscard]] static std::size_t bytes(const Broadcast& broadcast) noexcept {
+    return detail::cox_plan_bytes(broadcast.plan) + sizeof(double) * broadcast.plan.times.size();
+  }
+  using SummedStatistic::bytes;
+};
+static_assert(Statistic<CoxEventCounts>);
+
+/// An event time of a stratum.
+struct CoxCell {
+  std::uint64_t stratum = 0;
+  double time = 0;
+  std::uint64_t events = 0;  ///< at it, of all hospitals
+  friend bool operator==(const CoxCell&, const CoxCell&) = default;
+
+  template <class Archive>
+  void serialize(Archive& archive, unsigned /*version*/) {
+    archive& stratum& time& events;
+  }
+};
+
+/// One block of one step of a Cox regression with a common baseline hazard. For each cell, with weights exp(x b): the sums of weights, of
+/// weighted covariates and of their weighted products (packed lower triangle) over the patients whose time is from that of the cell to before
+/// the next of the stratum, "leaving". Sums over a risk set are these from its cell to the last: so a hospital goes through its rows once
+/// a step, and what it tells is the same as with the sums over risk sets, which differ by these. With Efron's ties also, for cells of several
+/// events, the same sums over the patients with the events, "tied". "events" is the sum of x b and of x over the events of the block.
+struct CoxRiskSets : SummedStatistic {
+  struct Plan : ScaledCoxPlan {
+    std::vector<CoxCell> cells{};  ///< with events, ascending by stratum and time
+    friend bool operator==(const Plan&, const Plan&) = default;
+
+    template <class Archive>
+    void serialize(Archive& archive, unsigned version) {
+      ScaledCoxPlan::serialize(archive, version);
+      archive& cells;
+    }
+    /// Numbers for each cell.
+    [[nodiscard]] std::size_t width() const noexcept {
+      return 1 + scales.size() + scales.size() * (scales.size() + 1) / 2;
+    }
+    /// Whether a cell has sums over its events.
+    [[nodiscard]] bool tied(std::size_t cell) const noexcept {
+      return ties == Ties::efron && cells[cell].events > 1;
+    }
+  };
+  struct Broadcast {
+    Plan plan{};
+    std::vector<double> coefficients{};  ///< per scale of each term
+    std::uint64_t from = 0;              ///< the first cell of the block
+    std::uint64_t to = 0;                ///< one past its last
+
+    template <class Archive>
+    void serialize(Archive& archive, unsigned /*version*/) {
+      archive& plan& coefficients& from& to;
+    }
+  };
+  struct Prepared {
+    std::vector<std::size_t> first{};  ///< row of each cell, and one past the last row
+    std::vector<double> x{};  ///< sorted by cell, row after row; rows that are in no risk set are left out
+    std::vector<unsigned char> event{};
+    std::size_t rows = 0;
+    std::size_t events = 0;
+    std::vector<double> groups{};  ///< how many patients stand behind the numbers
+  };
+  static constexpr std::string_view name = "cox_risk_sets.f64";
+  /// Beyond exp(this) weights are not added up: see "beyond".
+  static constexpr double largest_predictor = 600;
+
+  [[nodiscard]] static std::vector<std::string> columns(const Plan& plan) { return columns_of(plan); }
+  [[nodiscard]] static std::vector<std::string> complete(const Plan& plan) { return columns_of(plan); }
+  /// \throws Error (`invalid_data`) for an event that is in no cell
+  [[nodiscard]] static Prepared prepare(const Plan& plan, const Table& rows) {
+    const SurvivalOutcomes outcomes = detail::cox_outcomes(plan, rows);
+    const DesignMatrix x = detail::scaled_model_matrix(plan, rows);
+    const std::vector<std::size_t> strata = detail::cox_strata(plan, rows);
+    const std::size_t cells = plan.cells.size();
+    Prepared prepared;
+    prepared.rows = outcomes.rows();
+    prepared.events = outcomes.num_events();
+    std::vector<std::size_t> cell_of(x.rows, cells);
+    prepared.first.assign(cells + 1, 0);
+    for (std::size_t row = 0; row < x.rows; ++row) {
+      const auto after =
+          std::upper_bound(plan.cells.begin(), plan.cells.end(), CoxCell{strata[row], outcomes.times[row], 0},
+                           [](const CoxCell& a, const CoxCell& b) {
+                             return a.stratum != b.stratum ? a.stratum < b.stratum : a.time < b.time;
+                           });
+      const bool inside = after != plan.cells.begin() && after[-1].stratum == strata[row];
+      if (outcomes.events[row] == 1 && !(inside && after[-1].time == outcomes.times[row]))
+        throw Error(error::invalid_data, "there is an event at a time that was not agreed on");
+      if (!inside) continue;
+      cell_of[row] = static_cast<std::size_t>(after - plan.cells.begin()) - 1;
+      ++prepared.first[cell_of[row] + 1];
+    }
+    for (std::size_t cell = 0; cell < cells; ++cell) prepared.first[cell + 1] += prepared.first[cell];
+    std::vector<std::size_t> next(prepared.first.begin(), prepared.first.end() - 1);
+    prepared.x.resize(prepared.first.back() * x.cols);
+    prepared.event.resize(prepared.first.back());
+    std::vector<double> events(cells);
+    for (std::size_t row = 0; row < x.rows; ++row) {
+      if (cell_of[row] == cells) continue;
+      const std::size_t place = next[cell_of[row]]++;
+      const auto values = x.row(row);
+      std::copy(values.begin(), values.end(),
+                prepared.x.begin() + static_cast<std::ptrdiff_t>(place * x.cols));
+      prepared.event[place] = outcomes.events[row] == 1 ? 1 : 0;
+      events[cell_of[row]] += outcomes.events[row];
+    }
+    for (std::size_t cell = 0; cell < cells; ++cell) {
+      const auto leaving = static_cast<double>(prepared.first[cell + 1] - prepared.first[cell]);
+      prepared.groups.push_back(leaving);
+      if (!plan.tied(cell)) continue;
+      prepared.groups.push_back(events[cell]);
+      prepared.groups.push_back(leaving - events[cell]);
+    }
+    return prepared;
+  }
+  [[nodiscard]] static Disclosure disclosure(const Plan& plan, const Prepared& prepared) {
+    Disclosure what = detail::cox_disclosure(plan, prepared.rows, prepared.events, prepared.groups);
+    for (const CoxCell& cell : plan.cells) what.times.push_back(cell.time);
+    what.single_values = plan.time_grid.empty();
+    return what;
+  }
+  [[nodiscard]] static const std::vector<double>& coefficients(const Broadcast& broadcast) noexcept {
+    return broadcast.coefficients;
+  }
+  /// \throws Error (`invalid_argument`) for other numbers of coefficients than of terms, or a block that is not there
+  [[nodiscard]] static Reply answer(const Prepared& prepared, const Broadcast& broadcast,
+                                    const DisclosureRules& /*rules*/) {
+    const Plan& plan = broadcast.plan;
+    const std::size_t terms = broadcast.coefficients.size();
+    if (terms != plan.scales.size() || broadcast.from >= broadcast.to || broadcast.to > plan.cells.size())
+      throw Error(error::invalid_argument,
+                  "a step of a Cox regression asks for a block of times that is not there");
+    const std::size_t width = plan.width();
+    std::vector<double> leaving((broadcast.to - broadcast.from) * width);
+    std::vector<double> tied;
+    std::vector<double> events(1 + terms);
+    double beyond = 0;
+    for (std::size_t cell = broadcast.from; cell < broadcast.to; ++cell) {
+      double* const all = leaving.data() + (cell - broadcast.from) * width;
+      const bool with_tied = plan.tied(cell);
+      if (with_tied) tied.resize(tied.size() + width);
+      double* const dying = tied.data() + (tied.size() - (with_tied ? width : 0));
+      for (std::size_t row = prepared.first[cell]; row < prepared.first[cell + 1]; ++row) {
+        const double* const x = prepared.x.data() + row * terms;
+        double predictor = 0;
+        for (std::size_t j = 0; j < terms; ++j) predictor += x[j] * broadcast.coefficients[j];
+        if (!(std::fabs(predictor) <= largest_predictor)) {
+          ++beyond;
+          continue;
+        }
+        const double weight = std::exp(predictor);
+        add(weight, x, terms, all);
+        if (prepared.event[row] == 0) continue;
+        if (with_tied) add(weight, x, terms, dying);
+        events[0] += predictor;
+        for (std::size_t j = 0; j < terms; ++j) events[1 + j] += x[j];
+      }
+    }
+    SummandBuilder reply;
+    reply.add("leaving", leaving).add("events", events).add("beyond", beyond);
+    if (!tied.empty()) reply.add("tied", tied);
+    return reply.take();
+  }
+  [[nodiscard]] static std::size_t bytes(const Broadcast& broadcast) noexcept {
+    return detail::cox_plan_bytes(broadcast.plan) + 3 * sizeof(double) * broadcast.coefficients.size() +
+           sizeof(CoxCell) * broadcast.plan.cells.size();
+  }
+  using SummedStatistic::bytes;
+
+ private:
+  static void add(double weight, const double* x, std::size_t terms, double* sums) noexcept {
+    *sums++ += weight;
+    for (std::size_t j = 0; j < terms; ++j) *sums++ += weight * x[j];
+    for (std::size_t j = 0; j < terms; ++j) {
+      const double weighted = weight * x[j];
+      for (std::size_t k = 0; k <= j; ++k) *sums++ += weighted * x[k];
+    }
+  }
+};
+static_assert(Statistic<CoxRiskSets>);
+
+}  // namespace healthai

@@ -1,0 +1,163 @@
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <map>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "healthai/core/error.hpp"
+#include "healthai/data/table.hpp"
+#include "healthai/model/cox.hpp"
+#include "healthai/statistics/concept.hpp"
+#include "healthai/statistics/cox_moments.hpp"
+#include "healthai/statistics/cox_plan.hpp"
+#include "healthai/statistics/detail/sum_ranges.hpp"
+#include "healthai/statistics/disclosure.hpp"
+#include "healthai/statistics/sums.hpp"
+
+namespace healthai {
+
+namespace detail {
+
+/// The strata of one hospital's rows, each sorted once.
+struct CoxSiteRows {
+  std::vector<std::string> levels{};       ///< of the column of strata; one empty text without one
+  std::vector<CoxModel<double>> models{};  ///< one for each, of scaled covariates
+  std::size_t rows = 0;
+  std::size_t events = 0;
+  std::vector<double> cells{};
+
+  [[nodiscard]] static CoxSiteRows of(const ScaledCoxPlan& plan, const Table& table) {
+    const SurvivalOutcomes outcomes = cox_outcomes(plan, table);
+    CoxSiteRows site;
+    site.rows = outcomes.rows();
+    site.events = outcomes.num_events();
+    site.cells = cross_tables(table, plan.covariates, outcomes.events);
+    const DesignMatrix x = scaled_model_matrix(plan, table);
+    if (!plan.strata.empty() && !plan.strata_levels.empty())
+      static_cast<void>(level_indices(table, plan.strata, plan.strata_levels));
+    // Levels that are numbers in the order of the numbers.
+    const bool numbers = !plan.strata.empty() && table.is_numeric(plan.strata);
+    std::map<std::pair<double, std::string>, std::vector<std::size_t>> strata;
+    for (std::size_t row = 0; row < site.rows; ++row) {
+      strata[{numbers ? table.numeric(plan.strata)[row] : 0,
+              plan.strata.empty() ? std::string() : level_text(table, plan.strata, row)}]
+          .push_back(row);
+    }
+    for (const auto& [level, rows] : strata) {
+      FeatureMatrix<double> features(static_cast<Eigen::Index>(rows.size()),
+                                     static_cast<Eigen::Index>(x.cols));
+      std::vector<double> times, events;
+      for (const std::size_t row : rows) {
+        features.row(static_cast<Eigen::Index>(times.size())) =
+            x.matrix().row(static_cast<Eigen::Index>(row));
+        times.push_back(outcomes.times[row]);
+        events.push_back(outcomes.events[row]);
+      }
+      site.levels.push_back(level.second);
+      site.models.emplace_back(std::move(features), times, events, CoxOptions{plan.ties, 0});
+    }
+    return site;
+  }
+};
+
+/// Coefficients as CoxModel wants them. \throws Error (`invalid_argument`) for other than the number of terms
+[[nodiscard]] inline Parameters<double> cox_parameters(const ScaledCoxPlan& plan,
+                                                       const std::vector<double>& coefficients) {
+  if (coefficients.size() != plan.scales.size()) {
+    throw Error(error::invalid_argument, "expected " + std::to_string(plan.scales.size()) +
+                                             " coefficients, one for each term, got " +
+                                             std::to_string(coefficients.size()));
+  }
+  return Parameters<double>(CoxModel<double>::layout_for(coefficients.size()), coefficients);
+}
+
+}  // namespace detail
+
+/// One step of a Cox regression in which every hospital (and every level of the strata in it) has a baseline hazard of its own: the
+/// log partial likelihood of its rows, its gradient (score) and minus its Hessian (information), at given coefficients. A hospital without
+/// events adds zeros.
+///
+/// Ranges, where sums are of whole numbers: covariates are standardised over all n rows, so that none is beyond sqrt(n). With d events and
+/// coefficients b, a log-likelihood is then at most d (log n + 2 sqrt(n) sum |b|), a score 2 d sqrt(n), an information d n.
+struct CoxSiteStep : SummedStatistic {
+  using Plan = ScaledCoxPlan;
+  struct Broadcast {
+    ScaledCoxPlan plan{};
+    std::vector<double> coefficients{};  ///< per scale of each term
+    double rows = 0;                     ///< of all hospitals, where ranges need it; 0: they do not
+    double events = 0;                   ///< likewise
+
+    template <class Archive>
+    void serialize(Archive& archive, unsigned /*version*/) {
+      archive& plan& coefficients& rows& events;
+    }
+  };
+  using Prepared = detail::CoxSiteRows;
+  static constexpr std::string_view name = "cox_site_step.f64";
+
+  [[nodiscard]] static std::vector<std::string> columns(const Plan& plan) { return columns_of(plan); }
+  [[nodiscard]] static std::vector<std::string> complete(const Plan& plan) { return columns_of(plan); }
+  [[nodiscard]] static Prepared prepare(const Plan& plan, const Table& rows) {
+    return detail::CoxSiteRows::of(plan, rows);
+  }
+  [[nodiscard]] static Disclosure disclosure(const Plan& plan, const Prepared& prepared) {
+    return detail::cox_disclosure(plan, prepared.rows, prepared.events, prepared.cells);
+  }
+  [[nodiscard]] static const std::vector<double>& coefficients(const Broadcast& broadcast) noexcept {
+    return broadcast.coefficients;
+  }
+  /// \throws Error (`invalid_argument`) for other numbers than there are terms; (`refused`) for a sum beyond its range
+  [[nodiscard]] static Reply answer(const Prepared& prepared, const Broadcast& broadcast,
+                                    const DisclosureRules& /*rules*/) {
+    const Parameters<double> at = detail::cox_parameters(broadcast.plan, broadcast.coefficients);
+    const auto terms = static_cast<Eigen::Index>(at.size());
+    double log_likelihood = 0;
+    Eigen::VectorXd score = Eigen::VectorXd::Zero(terms);
+    FeatureMatrix<double> information = FeatureMatrix<double>::Zero(terms, terms);
+    for (const CoxModel<double>& model : prepared.models) {
+      const auto part = model.derivatives(at);
+      log_likelihood += part.log_likelihood;
+      score += part.score;
+      information += part.information;
+    }
+    Reply reply = SummandBuilder()
+                      .add("log_likelihood", log_likelihood)
+                      .add("score", std::span<const double>(score.data(), at.size()))
+                      .add("information", packed_lower(information))
+                      .take();
+    if (broadcast.rows > 0 && !detail::within(reply, ranges(broadcast)))
+      throw Error(error::refused, "a sum of the regression is beyond the range that was agreed for it");
+    return reply;
+  }
+  [[nodiscard]] static std::size_t bytes(const Broadcast& broadcast) noexcept {
+    return detail::cox_plan_bytes(broadcast.plan) + 3 * sizeof(double) * broadcast.coefficients.size();
+  }
+  using SummedStatistic::bytes;
+
+  [[nodiscard]] static std::vector<detail::SumRange> ranges(const Broadcast& broadcast) {
+    const std::size_t terms = broadcast.coefficients.size();
+    const double n = (std::max)(broadcast.rows, 1.0);
+    const double d = (std::max)(broadcast.events, 1.0);
+    double size = 0;
+    for (const double coefficient : broadcast.coefficients) size += std::fabs(coefficient);
+    return {{"log_likelihood", 1, d * (1 + std::log(n) + 2 * std::sqrt(n) * size)},
+            {"score", terms, 2 * d * std::sqrt(n)},
+            {"information", terms * (terms + 1) / 2, d * n}};
+  }
+  template <class Segment = secagg::VectorSegment>
+  [[nodiscard]] static std::vector<Segment> vector_segments(const Broadcast& broadcast) {
+    return detail::segments_of<Segment>(ranges(broadcast));
+  }
+  template <class Segment = secagg::ScalarSegment>
+  [[nodiscard]] static std::vector<Segment> scalar_segments(const Broadcast& /*broadcast*/) {
+    return {};
+  }
+};
+static_assert(Statistic<CoxSiteStep>);
+
+}  // namespace healthai

@@ -1,0 +1,129 @@
+// What the answers of a Cox regression tell of patients, as hospitals' rules are told.
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "refusals.hpp"
+#include "statistics/cox_tables.hpp"
+
+namespace statistics_cox_disclosure_test {
+
+using namespace cox_test;
+using refusals_test::refuses;
+
+namespace {
+
+Table eight() {
+  Table table("eight");
+  table.add_numeric("time", {1, 2, 2, 3, 5, 5, 8, 9}).add_numeric("dead", {1, 1, 0, 0, 1, 1, 0, 1});
+  table.add_numeric("sex", {1, 2, 1, 2, 1, 1, 1, 1}).add_numeric("age", {40, 50, 60, 70, 45, 55, 65, 75});
+  return table;
+}
+ScaledCoxPlan plan_of() {
+  ScaledCoxPlan plan;
+  plan.outcome = {"time", "dead"};
+  plan.covariates = parse_covariates("age,sex");
+  plan.means = {57, 1.25};
+  plan.scales = {11, 0.4};
+  return plan;
+}
+
+}  // namespace
+
+TEST_CASE("sums within hospitals: cross-tables of what has two values, and of events") {
+  const ScaledCoxPlan plan = plan_of();
+  const Disclosure what = CoxSiteStep::disclosure(plan, CoxSiteStep::prepare(plan, eight()));
+  CHECK(what.rows == 8);
+  CHECK(what.events == 5u);
+  CHECK(what.parameters == 2);
+  CHECK_FALSE(what.single_values);
+  CHECK(what.times.empty());
+  CHECK(what.columns == std::vector<std::string>{"age", "sex", "time", "dead"});
+  std::vector<double> cells = what.cells;
+  std::sort(cells.begin(), cells.end());
+  // Six and two by sex, five and three by event; both: 4 events and 2 others of sex 1, 1 and 1 of sex 2.
+  CHECK(cells == std::vector<double>{1, 1, 2, 2, 3, 4, 5, 6});
+  const Disclosure moments = CoxMoments::disclosure(plan, CoxMoments::prepare(plan, eight()));
+  CHECK(moments.cells == what.cells);
+  CHECK(moments.events == 5u);
+}
+
+TEST_CASE(
+    "sums over risk sets: who leaves between one time and the next, and at Efron's ties who has the event") {
+  CoxRiskSets::Plan plan;
+  static_cast<ScaledCoxPlan&>(plan) = plan_of();
+  plan.cells = {{0, 1, 1}, {0, 2, 1}, {0, 5, 2}, {0, 9, 1}};
+  Disclosure what = CoxRiskSets::disclosure(plan, CoxRiskSets::prepare(plan, eight()));
+  CHECK(what.single_values);
+  CHECK(what.times == std::vector<double>{1, 2, 5, 9});
+  CHECK(what.cells == std::vector<double>{1, 3, 3, 2, 1, 1});
+  plan.ties = Ties::breslow;
+  plan.time_grid = {2, 5, 9};
+  plan.cells = {{0, 2, 2}, {0, 5, 2}, {0, 9, 1}};
+  what = CoxRiskSets::disclosure(plan, CoxRiskSets::prepare(plan, eight()));
+  CHECK_FALSE(what.single_values);
+  CHECK(what.cells == std::vector<double>{3, 3, 2});
+  plan.cells = {{0, 2, 2}, {0, 5, 2}};
+  refuses([&] { return CoxRiskSets::prepare(plan, eight()); }, error::invalid_data,
+          "a time that was not agreed on");
+
+  CoxEventCounts::Plan counts;
+  static_cast<CoxPlan&>(counts) = plan;
+  counts.times = plan.time_grid;
+  what = CoxEventCounts::disclosure(counts, CoxEventCounts::prepare(counts, eight()));
+  CHECK(what.cells == std::vector<double>{0, 3, 3, 2});
+  CHECK(what.times == plan.time_grid);
+}
+
+TEST_CASE("blocks of times: the parts of a step are those of the whole") {
+  CoxRiskSets::Plan plan;
+  static_cast<ScaledCoxPlan&>(plan) = plan_of();
+  plan.cells = {{0, 1, 1}, {0, 2, 1}, {0, 5, 2}, {0, 9, 1}};
+  const auto prepared = CoxRiskSets::prepare(plan, eight());
+  const auto point = [&](const std::vector<std::uint64_t>& ends) {
+    detail::RiskSetLikelihood likelihood(plan);
+    for (std::size_t i = ends.size() - 1; i > 0; --i) {
+      auto reply =
+          CoxRiskSets::answer(prepared, {plan, {0.3, -0.2}, ends[i - 1], ends[i]}, DisclosureRules::off());
+      likelihood.add({std::move(reply.vectors), {}}, ends[i - 1], ends[i]);
+    }
+    return likelihood.point();
+  };
+  const auto whole = point({0, 4});
+  const auto blocks = point({0, 1, 3, 4});
+  CHECK(near(whole.log_likelihood, blocks.log_likelihood, 1e-14));
+  CHECK(whole.information.isApprox(blocks.information, 1e-14));
+  const auto alone = CoxModel<double>(detail::scaled_model_matrix(plan, eight()).matrix(),
+                                      {1, 2, 2, 3, 5, 5, 8, 9}, {1, 1, 0, 0, 1, 1, 0, 1})
+                         .derivatives(detail::cox_parameters(plan, {0.3, -0.2}));
+  CHECK(near(whole.log_likelihood, alone.log_likelihood, 1e-13));
+  CHECK(whole.score.isApprox(alone.score, 1e-13));
+  CHECK(whole.information.isApprox(alone.information, 1e-13));
+  refuses(
+      [&] {
+        return CoxRiskSets::answer(prepared, {plan, {0.3, -0.2}, 2, 5}, DisclosureRules::off());
+      },
+      "a block of times that is not there");
+  refuses(
+      [&] {
+        return CoxRiskSets::answer(prepared, {plan, {0.3}, 0, 4}, DisclosureRules::off());
+      },
+      "a block of times that is not there");
+}
+
+TEST_CASE("baseline hazards are at times of single patients, or on a grid") {
+  ScaledCoxPlan plan = plan_of();
+  CHECK(CoxBaseline::disclosure(plan, CoxBaseline::prepare(plan, eight())).single_values);
+  plan.time_grid = {2, 5};
+  const Disclosure what = CoxBaseline::disclosure(plan, CoxBaseline::prepare(plan, eight()));
+  CHECK_FALSE(what.single_values);
+  CHECK(what.times == plan.time_grid);
+  REQUIRE(what.cells.size() >= 3);
+  CHECK(std::vector<double>(what.cells.end() - 3, what.cells.end()) == std::vector<double>{3, 3, 2});
+}
+
+}  // namespace statistics_cox_disclosure_test
