@@ -1,0 +1,136 @@
+#pragma once
+
+#include <cmath>
+#include <cstddef>
+#include <Eigen/Core>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "healthai/core/error.hpp"
+#include "healthai/core/number_text.hpp"
+#include "healthai/data/detail/text.hpp"
+#include "healthai/statistics/analysis.hpp"
+#include "healthai/statistics/glm_moments.hpp"
+#include "healthai/statistics/glm_step.hpp"
+#include "healthai/transport/concept.hpp"
+
+namespace healthai::detail {
+
+/// What is known of the columns of a model over all hospitals.
+struct GlmColumns {
+  std::size_t rows = 0;
+  double constants = 0;  ///< see GlmMoments
+  /// Of the model matrix, the response and the offset, if there is one.
+  std::vector<double> means{}, deviations{};
+};
+
+/// What the hospitals' sums of a step are.
+struct GlmSums {
+  Eigen::MatrixXd information{};
+  Eigen::VectorXd score{};
+  double deviance = 0, pearson = 0, weight = 0;
+  std::size_t strata = 0;
+  bool valid = false;  ///< all means are in the family's range
+};
+
+/// The questions of a fit to the hospitals.
+template <class TransportType>
+class GlmSite {
+ public:
+  /// Whether single answers are hidden, and sums made of whole numbers.
+  static constexpr bool hidden = !Transport<TransportType, GlmStep>;
+
+  GlmSite(Analysis<TransportType>& analysis, const GlmPlan& plan, double largest_value)
+      : analysis_(&analysis) {
+    step_.cohort = plan.cohort;
+    step_.model = plan;
+    largest_value_ = hidden ? largest_value : 0;
+  }
+
+  [[nodiscard]] GlmColumns columns() {
+    GlmMoments::Plan plan{step_.cohort, step_.model, GlmMoment::totals, {}, {}, largest_value_, 0};
+    GlmColumns known;
+    const std::size_t width = GlmMoments::width(step_.model);
+    if (hidden) {
+      plan.moment = GlmMoment::rows;
+      plan.rows = analysis_->template sum<GlmMoments>({plan}).number("n");
+      require_rows(plan.rows);
+      plan.moment = GlmMoment::totals;
+    }
+    const Sums totals = analysis_->template sum<GlmMoments>({plan});
+    const double n = totals.number("n");
+    require_rows(n);
+    known.rows = static_cast<std::size_t>(n);
+    known.constants = totals.number("constants");
+    for (const double total : totals.vector("sums", width)) known.means.push_back(total / n);
+    plan.centres = known.means;
+    plan.units.assign(width, 1.0);
+    // What rounding makes of a constant column.
+    const double noise =
+        hidden ? 32 * largest_value_ * 0x1p-50 * static_cast<double>(totals.sites.size()) : 0;
+    if (hidden) {
+      plan.moment = GlmMoment::absolute;
+      const Sums sums = analysis_->template sum<GlmMoments>({plan});
+      const auto absolute = sums.vector("sums", width);
+      for (std::size_t j = 0; j < width; ++j) {
+        if (absolute[j] / n > noise) plan.units[j] = absolute[j] / n;
+      }
+    }
+    plan.moment = GlmMoment::squares;
+    const Sums sums = analysis_->template sum<GlmMoments>({plan});
+    const auto squares = sums.vector("sums", width);
+    for (std::size_t j = 0; j < width; ++j) {
+      const double deviation = plan.units[j] * std::sqrt((std::max)(squares[j], 0.0) / n);
+      const bool constant = deviation <= 1e-12 * std::fabs(known.means[j]) || deviation <= noise;
+      known.deviations.push_back(constant ? 0 : deviation);
+    }
+    return known;
+  }
+  void set_scale(std::vector<double> centres, std::vector<double> scales, const GlmLimits& limits) {
+    step_.centres = std::move(centres);
+    step_.scales = std::move(scales);
+    if (hidden) step_.limits = limits;
+  }
+  [[nodiscard]] const GlmLimits& limits() const noexcept { return step_.limits; }
+  /// What rounding to whole numbers may add to a sum of numbers up to `limit`.
+  [[nodiscard]] double rounding(double limit) const {
+    return hidden ? 4 * limit * 0x1p-50 * static_cast<double>(analysis_->sites().size()) : 0;
+  }
+
+  [[nodiscard]] GlmSums ask(GlmQuestion question, const Eigen::VectorXd& coefficients) {
+    const auto width = static_cast<std::size_t>(coefficients.size());
+    const Sums sums = analysis_->template sum<GlmStep>({step_, question, as_vector(coefficients), 0});
+    GlmSums all;
+    all.information = from_packed_lower(sums.vector("information"), width);
+    all.score = sums.column("score", width);
+    all.deviance = sums.number("deviance");
+    all.pearson = sums.number("pearson");
+    all.weight = sums.number("weight");
+    all.strata = static_cast<std::size_t>(std::llround(sums.number("strata")));
+    all.valid = sums.number("invalid") < 0.5;
+    return all;
+  }
+  [[nodiscard]] Moved moved_along(const Eigen::VectorXd& direction, double tolerance) {
+    const Sums sums =
+        analysis_->template sum<GlmStep>({step_, GlmQuestion::direction, as_vector(direction), tolerance});
+    return {sums.number("better"), sums.number("worse"), sums.number("untold")};
+  }
+
+ private:
+  [[nodiscard]] static std::vector<double> as_vector(const Eigen::VectorXd& values) {
+    return {values.data(), values.data() + values.size()};
+  }
+  void require_rows(double rows) const {
+    if (rows >= 1) return;
+    const std::vector<std::string> columns = step_.model.columns();
+    throw Error(error::invalid_data,
+                "no hospital has a row of this cohort that misses no value in " + quoted_list(columns));
+  }
+
+  Analysis<TransportType>* analysis_;
+  GlmStep::Plan step_{};
+  double largest_value_ = 0;
+};
+
+}  // namespace healthai::detail
