@@ -1,0 +1,222 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "healthai/core/client_id.hpp"
+#include "healthai/core/error.hpp"
+#include "healthai/core/failure.hpp"
+#include "healthai/core/finite.hpp"
+#include "healthai/data/detail/text.hpp"
+#include "healthai/data/table.hpp"
+#include "healthai/model/cox.hpp"
+#include "healthai/model/newton.hpp"
+#include "healthai/statistics/analysis.hpp"
+#include "healthai/statistics/column_levels.hpp"
+#include "healthai/statistics/concept.hpp"
+#include "healthai/statistics/covariates.hpp"
+#include "healthai/statistics/disclosure.hpp"
+#include "healthai/statistics/meta_analysis.hpp"
+#include "healthai/statistics/survival_outcome.hpp"
+#include "healthai/transport/concept.hpp"
+
+/// \file
+/// What one gets without federated fits: each hospital fits a Cox regression of its own, and the results are combined. Not for healthai.hpp:
+/// factorisations take long to compile.
+
+namespace healthai {
+
+/// Fits a Cox regression to the hospital's own rows, and answers its coefficients and their standard errors. Not a sum.
+struct LocalCoxFit {
+  struct Plan {
+    Cohort cohort{};
+    SurvivalColumns outcome{};
+    std::vector<Covariate> covariates{};
+    Ties ties = Ties::efron;
+    friend bool operator==(const Plan&, const Plan&) = default;
+
+    template <class Archive>
+    void serialize(Archive& archive, unsigned /*version*/) {
+      auto efron = static_cast<std::uint8_t>(ties == Ties::efron ? 1 : 0);
+      archive& cohort& outcome& covariates& efron;
+      ties = efron != 0 ? Ties::efron : Ties::breslow;
+    }
+  };
+  struct Broadcast {
+    Plan plan{};
+
+    template <class Archive>
+    void serialize(Archive& archive, unsigned /*version*/) {
+      archive& plan;
+    }
+  };
+  struct Reply {
+    std::uint64_t rows = 0;
+    std::uint64_t events = 0;
+    std::vector<double> coefficients{};  ///< log hazard ratios, per unit, of each of `term_names(covariates)`
+    std::vector<double> standard_errors{};  ///< likewise
+    std::string problem{};                  ///< why there is no fit; empty: there is one
+
+    template <class Archive>
+    void serialize(Archive& archive, unsigned /*version*/) {
+      archive& rows& events& coefficients& standard_errors& problem;
+    }
+  };
+  struct Prepared {
+    SurvivalOutcomes outcomes{};
+    DesignMatrix covariates{};
+  };
+  static constexpr std::string_view name = "local_cox_fit";
+
+  [[nodiscard]] static std::vector<std::string> columns(const Plan& plan) {
+    std::vector<std::string> columns = columns_of(plan.covariates);
+    columns.push_back(plan.outcome.time);
+    columns.push_back(plan.outcome.event);
+    return columns;
+  }
+  [[nodiscard]] static std::vector<std::string> complete(const Plan& plan) { return columns(plan); }
+  [[nodiscard]] static Prepared prepare(const Plan& plan, const Table& rows) {
+    return {survival_outcomes(rows, plan.outcome), model_matrix(rows, plan.covariates)};
+  }
+  [[nodiscard]] static Disclosure disclosure(const Plan& plan, const Prepared& prepared) {
+    Disclosure what;
+    what.rows = prepared.outcomes.rows();
+    what.events = prepared.outcomes.num_events();
+    what.parameters = prepared.covariates.cols;
+    what.cells = {static_cast<double>(what.rows), static_cast<double>(*what.events)};
+    what.columns = columns(plan);
+    for (const Covariate& covariate : plan.covariates) {
+      if (covariate.categorical) what.levels[covariate.column] = covariate.levels;
+    }
+    return what;
+  }
+  /// A fit that fails is an answer too: `problem` says why, under rules without a word about the data.
+  [[nodiscard]] static Reply answer(const Prepared& prepared, const Broadcast& broadcast,
+                                    const DisclosureRules& rules) {
+    Reply reply;
+    reply.rows = prepared.outcomes.rows();
+    reply.events = prepared.outcomes.num_events();
+    if (reply.rows == 0) {
+      reply.problem = "there is no complete row";
+    } else {
+      try {
+        const CoxModel<double> model(prepared.covariates.matrix(), prepared.outcomes.times,
+                                     prepared.outcomes.events, {broadcast.plan.ties, 0});
+        NewtonResult fit = fit_newton(model);
+        if (!fit.converged) reply.problem = "the fit did not converge";
+        reply.coefficients = std::move(fit.coefficients);
+        reply.standard_errors = std::move(fit.standard_errors);
+      } catch (const Error& e) {
+        reply.problem = with_column_names(e.what(), prepared.covariates.names);
+      }
+    }
+    if (reply.problem.empty()) return reply;
+    reply.coefficients.clear();
+    reply.standard_errors.clear();
+    if (rules.enforced) reply.problem = "its own rows do not support a fit of their own";
+    return reply;
+  }
+  [[nodiscard]] static std::size_t bytes(const Broadcast& broadcast) noexcept {
+    return broadcast.plan.covariates.size() * sizeof(Covariate);
+  }
+  [[nodiscard]] static std::size_t bytes(const Reply& reply) noexcept {
+    return 2 * sizeof(std::uint64_t) + 2 * reply.coefficients.size() * sizeof(double) + reply.problem.size();
+  }
+
+ private:
+  /// A model knows its columns by number only.
+  [[nodiscard]] static std::string with_column_names(std::string text,
+                                                     const std::vector<std::string>& names) {
+    constexpr std::string_view numbered = "feature column ";
+    for (std::size_t at = text.find(numbered); at != std::string::npos; at = text.find(numbered, at + 1)) {
+      const std::size_t begin = at + numbered.size();
+      std::size_t end = begin;
+      while (end < text.size() && text[end] >= '0' && text[end] <= '9') ++end;
+      const auto number = detail::parse_number(text.substr(begin, end - begin));
+      if (!number || !(*number < static_cast<double>(names.size()))) continue;
+      text.replace(begin, end - begin, detail::quoted(names[static_cast<std::size_t>(*number)]));
+    }
+    return text;
+  }
+};
+static_assert(Statistic<LocalCoxFit>);
+
+/// A hospital's own fit.
+struct LocalCoxResult {
+  ClientId site{};
+  std::size_t rows = 0;
+  std::size_t events = 0;
+  std::vector<double> coefficients{};  ///< of each term
+  std::vector<double> standard_errors{};
+};
+
+/// What the hospitals' own fits say together.
+struct CoxMetaAnalysis {
+  std::vector<std::string> terms{};      ///< as `term_names`
+  std::vector<MetaAnalysis> combined{};  ///< of each term
+  std::vector<LocalCoxResult> fits{};    ///< that were combined
+  std::vector<Failure> without_a_fit{};  ///< whose own rows do not support one: not in it
+  std::vector<Failure> left_out{};       ///< whose rules forbid it
+};
+
+/// Lets every hospital fit the regression to its own rows, and combines each coefficient by `meta_analysis`: the contrast to a federated
+/// fit. Levels that the covariates leave open are asked for; a hospital that lacks one of them has no fit of its own.
+/// \param transport  a Transport: no sum over hospitals, so not over secure aggregation. One thread
+/// \throws Error (`invalid_argument`) without covariates; (`invalid_data`) when no hospital has a fit, saying why; (`invalid_reply`) for a fit
+/// with other numbers than asked for; and as Analysis::each
+template <class TransportType>
+[[nodiscard]] CoxMetaAnalysis cox_meta_analysis(TransportType& transport, LocalCoxFit::Plan plan,
+                                                const AnalysisOptions& options = {}) {
+  if (plan.covariates.empty())
+    throw Error(error::invalid_argument, "a Cox regression needs at least one covariate");
+  Analysis<TransportType> analysis(transport, options);
+  CoxMetaAnalysis result = analysis.over_the_same_sites([&] {
+    LocalCoxFit::Plan agreed = plan;
+    agree_levels(analysis, agreed.cohort, agreed.covariates);
+    CoxMetaAnalysis all;
+    all.terms = term_names(agreed.covariates);
+    for (auto& [site, reply] : analysis.template each<LocalCoxFit>({agreed})) {
+      if (!reply.problem.empty()) {
+        all.without_a_fit.push_back(
+            {site, std::string(error::invalid_data.name()), detail::escaped(reply.problem)});
+        continue;
+      }
+      bool sound =
+          reply.coefficients.size() == all.terms.size() && reply.standard_errors.size() == all.terms.size();
+      for (std::size_t i = 0; sound && i < all.terms.size(); ++i)
+        sound = is_finite(reply.coefficients[i]) && is_finite(reply.standard_errors[i]) &&
+                reply.standard_errors[i] > 0;
+      if (!sound) {
+        throw Error(error::invalid_reply, "client " + site.str() + " sent a fit that is not " +
+                                              std::to_string(all.terms.size()) +
+                                              " finite coefficients with positive standard errors");
+      }
+      all.fits.push_back({site, static_cast<std::size_t>(reply.rows), static_cast<std::size_t>(reply.events),
+                          std::move(reply.coefficients), std::move(reply.standard_errors)});
+    }
+    return all;
+  });
+  if (result.fits.empty()) {
+    std::string text = "no hospital has a Cox fit of its own rows to combine";
+    for (const Failure& failure : result.without_a_fit)
+      text += "; client " + failure.client.str() + ": " + failure.message;
+    throw Error(error::invalid_data, text);
+  }
+  for (std::size_t term = 0; term < result.terms.size(); ++term) {
+    std::vector<double> estimates;
+    std::vector<double> errors;
+    for (const LocalCoxResult& fit : result.fits) {
+      estimates.push_back(fit.coefficients[term]);
+      errors.push_back(fit.standard_errors[term]);
+    }
+    result.combined.push_back(meta_analysis(estimates, errors));
+  }
+  result.left_out = analysis.left_out();
+  return result;
+}
+
+}  // namespace healthai
