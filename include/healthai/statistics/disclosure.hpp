@@ -25,28 +25,38 @@ struct Disclosure {
   std::map<std::string, std::size_t> cut_points{};  ///< bins of a histogram, steps of a search, by column
   std::vector<double> times{};                      ///< the grid on which patients are followed
   bool single_values = false;  ///< values of single patients leave: extremes, exact times, exact quantiles
+  /// Two such answers of nearly the same rows could be subtracted from each other. False where no number of theirs leaves, only names that
+  /// the rules list.
+  bool differencing = true;
 };
 
 /// What a hospital lets statistics tell: part of its policy, applied at the hospital before anything leaves. The default allows no column,
-/// and so nothing; `off()` is for comparisons on data that are nobody's secret.
+/// and so nothing; `off()` is for comparisons on data that are nobody's secret. What each rule is for, and what it cannot do, is in
+/// docs/statistics-disclosure.md.
 ///
-/// Size rules count this hospital's rows where its answer can be seen, and are left to the sum under secure aggregation (`in_sum`), which a
-/// small hospital may be part of.
+/// Size rules count this hospital's rows where its answer can be seen. Under secure aggregation (`in_sum`) a small hospital may be part of
+/// a sum that it could not answer alone: it cannot know how many rows there are in all, so it lets its part pass, and the sizes of the
+/// sum are looked at where it is opened (`require_pooled`).
 struct DisclosureRules {
   bool enforced = true;  ///< false: everything is allowed ("policy none")
-  bool in_sum =
-      false;  ///< the answers leave masked: rows, events, parameters and cells are those of all hospitals together
+  /// The answers leave masked, and only their sum over hospitals is seen: the five size rules below are not held against this hospital's rows.
+  /// Set by StatisticsSite::in_sum, not by hand.
+  bool in_sum = false;
   std::size_t minimum_rows = 10;
-  std::size_t minimum_events = 10;
-  std::size_t smallest_cell = 5;  ///< a number from 1 to below this many patients does not leave
+  std::size_t minimum_events = 10;  ///< where an analysis is of events
+  /// A number that stands for 1 to below this many patients does not leave. A zero may: it stands for nobody. Also by how many rows two
+  /// answers must differ, if they differ.
+  std::size_t smallest_cell = 5;
   double rows_per_parameter = 10;
+  std::size_t residual_degrees =
+      10;  ///< rows less parameters, at least: a deviance of fewer is nearly that of single rows
   std::set<std::string> columns{};  ///< that may be read
   /// The levels that may be told apart, by column. A column without an entry has none.
   std::map<std::string, std::set<std::string>> levels{};
   std::map<std::string, std::size_t> most_cut_points{};  ///< by column; without an entry none
   std::vector<double> time_grid{};  ///< public; the only times at which patients are counted
   bool single_values = false;       ///< extremes, exact times and exact quantiles may leave
-  std::size_t most_steps = 50;      ///< of an iterative fit
+  std::size_t most_steps = 50;      ///< different ones, of an iterative fit
   double largest_coefficient =
       20;  ///< of a fit, per standard deviation of its covariate: a chosen coefficient asks about single patients
   std::map<std::string, std::vector<RowFilter>>
@@ -59,23 +69,6 @@ struct DisclosureRules {
     return rules;
   }
 };
-
-/// Why rules forbid an answer. The sentence may be sent: it tells nothing of the data, not even how many rows there are.
-struct DisclosureRefusal {
-  std::string rule;  ///< the name of the member of DisclosureRules, as in a policy file
-  std::string sentence;
-};
-
-/// The first rule that forbids it, if one does.
-[[nodiscard]] inline std::optional<DisclosureRefusal> refusal(const DisclosureRules& rules,
-                                                              const Disclosure& what) {
-  if (!rules.enforced) return std::nullopt;
-  for (const std::string& column : what.columns) {
-    if (!rules.columns.contains(column))
-      return DisclosureRefusal{"columns", "the column " + detail::quoted(column) + " may not be used"};
-  }
-  return std::nullopt;
-}
 
 /// The filters that a cohort stands for. \throws Error (`disclosure`) for a name or filters that the rules do not allow
 [[nodiscard]] inline std::vector<RowFilter> filters_of(const DisclosureRules& rules, const Cohort& cohort) {

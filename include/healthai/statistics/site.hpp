@@ -1,9 +1,11 @@
 #pragma once
 
 #include <cstddef>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <stop_token>
 #include <string>
 #include <utility>
@@ -11,27 +13,50 @@
 
 #include "healthai/client/task_handlers.hpp"
 #include "healthai/core/error.hpp"
+#include "healthai/data/detail/text.hpp"
 #include "healthai/data/table.hpp"
+#include "healthai/serialization/archive.hpp"
+#include "healthai/statistics/answered_rows.hpp"
+#include "healthai/statistics/cohort.hpp"
 #include "healthai/statistics/concept.hpp"
 #include "healthai/statistics/disclosure.hpp"
+#include "healthai/statistics/disclosure_refusal.hpp"
 
 namespace healthai {
 
 /// A hospital that answers statistics from one table, as far as its rules allow.
 ///
-///     StatisticsSite site(read_csv("patients.csv"), rules);
+///     StatisticsSite site(read_csv("patients.csv"), rules, "answered");
 ///     TaskHandlers handlers = site.handlers<Describe, GlmStep>();      // for a Node or an in-process transport
 ///
 /// The table is a frozen snapshot: load another into another site, with other names for its cohorts. What a request
 /// prepares (a design matrix, say) is kept for the next request of the same plan.
+///
+/// Under rules it also refuses an answer whose rows differ in few from those of an earlier answer (AnsweredRows), whatever the two statistics
+/// are.
+///
 /// A value with shared ownership: copies, and the handlers, speak for the same hospital. Safe from several threads, which take turns.
 class StatisticsSite {
  public:
-  StatisticsSite(Table table, DisclosureRules rules)
-      : data_(std::make_shared<const Data>(Data{std::move(table), std::move(rules)})) {}
+  /// \param folder  where it keeps, under rules, which rows it has answered for, which must survive a restart; empty: that is forgotten
+  /// \throws Error as AnsweredRows does
+  StatisticsSite(Table table, DisclosureRules rules, std::string folder = {})
+      : rules_(std::make_shared<const DisclosureRules>(std::move(rules))),
+        data_(
+            std::make_shared<Data>(std::move(table), rules_->enforced ? std::move(folder) : std::string())) {}
 
   [[nodiscard]] const Table& table() const noexcept { return data_->table; }
-  [[nodiscard]] const DisclosureRules& rules() const noexcept { return data_->rules; }
+  [[nodiscard]] const DisclosureRules& rules() const noexcept { return *rules_; }
+
+  /// The same hospital for answers that leave masked and are seen in a sum only: size rules are left to the sum. Its handlers are for
+  /// `secagg::secure_handlers` and for nothing else: asked in the clear they would answer for few patients.
+  [[nodiscard]] StatisticsSite in_sum() const {
+    StatisticsSite masked = *this;
+    DisclosureRules rules = *rules_;
+    rules.in_sum = true;
+    masked.rules_ = std::make_shared<const DisclosureRules>(std::move(rules));
+    return masked;
+  }
 
   /// Handlers for these statistics.
   template <Statistic... T>
@@ -43,17 +68,21 @@ class StatisticsSite {
   /// Offers one more. \return `handlers`
   template <Statistic T>
   TaskHandlers& offer(TaskHandlers& handlers) const {
-    return handlers.offer<T>([data = data_, kept = std::make_shared<Kept<T>>()](
+    return handlers.offer<T>([site = *this, kept = std::make_shared<Kept<T>>()](
                                  const Request<typename T::Broadcast>& request, std::stop_token) {
       const std::lock_guard lock(kept->mutex);
-      return answer<T>(*data, *kept, *request);
+      return site.answer(*kept, *request);
     });
   }
 
  private:
   struct Data {
-    Table table;
-    DisclosureRules rules;
+    Data(Table rows, std::string folder) : table(std::move(rows)), answered(table, std::move(folder)) {}
+    const Table table;
+    std::mutex mutex{};  // of the two below
+    AnsweredRows answered;
+    /// Which coefficients were answered for, by statistic and encoded plan.
+    std::map<std::pair<std::string, std::vector<std::byte>>, std::set<std::vector<double>>> steps{};
   };
   /// What the last request has prepared.
   template <class T>
@@ -61,48 +90,89 @@ class StatisticsSite {
     std::mutex mutex{};
     std::optional<typename T::Plan> plan{};
     std::optional<typename T::Prepared> prepared{};
-    std::size_t steps = 0;
+    /// Of the cohort, and of each group in it that the answer tells apart; none where answers are not compared.
+    std::vector<AnsweredRows::Rows> compared{};
+    bool noted = false;  ///< that they were answered for
   };
 
-  /// \throws Error (`disclosure`) where a rule forbids it, (`unknown_name`) for a column that is not there, and as the statistic does
+  /// \throws Error (`disclosure`) where a rule forbids it, (`unknown_name`) for a column that is not there, (`file`) when what is answered
+  /// cannot be written down, and as the statistic does
   template <Statistic T>
-  [[nodiscard]] static typename T::Reply answer(const Data& data, Kept<T>& kept,
-                                                const typename T::Broadcast& broadcast) {
+  [[nodiscard]] typename T::Reply answer(Kept<T>& kept, const typename T::Broadcast& broadcast) const {
     const typename T::Plan& plan = broadcast.plan;
     if (!kept.plan || !(*kept.plan == plan)) {
       kept.plan.reset();
-      Disclosure columns_only;
-      columns_only.columns = T::columns(plan);
-      for (const RowFilter& filter : plan.cohort.filters) columns_only.columns.push_back(filter.column);
-      if (data.rules.enforced) require_columns(data.rules, columns_only);
-      kept.prepared.emplace(
-          T::prepare(plan, data.table.select(cohort_rows(data.table, filters_of(data.rules, plan.cohort),
-                                                         T::complete(plan)))));
-      if (const auto forbidden = refusal(data.rules, T::disclosure(plan, *kept.prepared)))
-        throw Error(error::disclosure, forbidden->rule + ": " + forbidden->sentence);
+      prepare(kept, plan);
       kept.plan = plan;
-      kept.steps = 0;
     }
-    if constexpr (detail::IterativeStatistic<T>)
-      require_harmless_step(data.rules, ++kept.steps, T::coefficients(broadcast));
-    return T::answer(*kept.prepared, broadcast, data.rules);
+    if (!rules_->enforced) return T::answer(*kept.prepared, broadcast, *rules_);
+    const std::lock_guard lock(data_->mutex);
+    std::set<std::vector<double>>* steps = nullptr;
+    std::vector<double> step;
+    if constexpr (detail::IterativeStatistic<T>) {
+      for (const double coefficient : T::coefficients(broadcast)) step.push_back(coefficient);
+      require_harmless(step);
+      steps = &data_->steps[{std::string(T::name), to_bytes(plan)}];
+      if (steps->size() >= rules_->most_steps && !steps->contains(step))
+        throw Error(error::disclosure,
+                    "most_steps: a fit may take " + std::to_string(rules_->most_steps) + " different steps");
+    }
+    if (!kept.noted) data_->answered.require_no_difference(kept.compared, rules_->smallest_cell);
+    typename T::Reply reply = T::answer(*kept.prepared, broadcast, *rules_);
+    if (!kept.noted) data_->answered.note(kept.compared, rules_->smallest_cell);
+    kept.noted = true;
+    if (steps != nullptr) steps->insert(std::move(step));
+    return reply;
   }
-  /// Before a column is read at all.
-  static void require_columns(const DisclosureRules& rules, const Disclosure& read) {
-    for (const std::string& column : read.columns) {
-      if (!rules.columns.contains(column))
-        throw Error(error::disclosure, "columns: the column " + detail::quoted(column) + " may not be used");
+  template <class T>
+  void prepare(Kept<T>& kept, const typename T::Plan& plan) const {
+    const std::vector<RowFilter> filters = filters_of(*rules_, plan.cohort);
+    const std::vector<std::string> complete = T::complete(plan);
+    Disclosure asked;
+    asked.columns = T::columns(plan);
+    asked.columns.insert(asked.columns.end(), complete.begin(), complete.end());
+    for (const RowFilter& filter : plan.cohort.filters) asked.columns.push_back(filter.column);
+    if (rules_->enforced) {  // before a column is read at all, and without naming those that there are
+      require(detail::forbidden_question(*rules_, asked));
+      for (const RowFilter& filter : filters) asked.columns.push_back(filter.column);
+      for (const std::string& column : asked.columns) {
+        if (!data_->table.has(column))
+          throw Error(error::unknown_name, "there is no column " + detail::quoted(column) + " here");
+      }
+    }
+    AnsweredRows::Rows rows = cohort_rows(data_->table, filters, complete);
+    if (rules_->enforced && !rules_->in_sum) {
+      Disclosure sizes;
+      sizes.rows = rows.size();
+      require(detail::too_few(*rules_, sizes, "here"));
+    }
+    try {
+      kept.prepared.emplace(T::prepare(plan, data_->table.select(rows)));
+    } catch (const Error& e) {
+      if (!rules_->enforced || e.id() != error::csv) throw;
+      // The table's message quotes the value that is no number: it stays here.
+      throw Error(error::invalid_data,
+                  "a column is of text where numbers are needed, or of numbers where text is");
+    }
+    const Disclosure what = T::disclosure(plan, *kept.prepared);
+    require(refusal(*rules_, what));
+    kept.compared.clear();
+    kept.noted = false;
+    if (!rules_->enforced || !what.differencing) return;
+    kept.compared.push_back(std::move(rows));
+    if constexpr (detail::GroupingStatistic<T>) {
+      for (AnsweredRows::Rows group : T::groups(plan, *kept.prepared)) {
+        for (std::size_t& row : group) row = kept.compared.front().at(row);
+        kept.compared.push_back(std::move(group));
+      }
     }
   }
-  template <class Coefficients>
-  static void require_harmless_step(const DisclosureRules& rules, std::size_t steps,
-                                    const Coefficients& coefficients) {
-    if (!rules.enforced) return;
-    if (steps > rules.most_steps)
-      throw Error(error::disclosure,
-                  "most_steps: a fit may take " + std::to_string(rules.most_steps) + " steps");
+  static void require(const std::optional<DisclosureRefusal>& forbidden) {
+    if (forbidden) throw Error(error::disclosure, forbidden->text());
+  }
+  void require_harmless(const std::vector<double>& coefficients) const {
     for (const double coefficient : coefficients) {
-      if (!(coefficient >= -rules.largest_coefficient && coefficient <= rules.largest_coefficient)) {
+      if (!(coefficient >= -rules_->largest_coefficient && coefficient <= rules_->largest_coefficient)) {
         throw Error(
             error::disclosure,
             "largest_coefficient: a coefficient, per standard deviation of its covariate, is beyond what a "
@@ -111,7 +181,8 @@ class StatisticsSite {
     }
   }
 
-  std::shared_ptr<const Data> data_;
+  std::shared_ptr<const DisclosureRules> rules_;
+  std::shared_ptr<Data> data_;
 };
 
 }  // namespace healthai

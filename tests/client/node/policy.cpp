@@ -535,6 +535,7 @@ Every reply passes version with exactly 2.
 Metrics may leave.
 Secure aggregation is not required; at least 4 clients must be needed to open a sum.
 Differential privacy is not required.
+Statistics: none may leave, as no column is allowed for them.
 )");
   Policy unfinished;
   unfinished.tasks["train.f64"].requests_per_day = 1;

@@ -137,7 +137,11 @@ class Node final : public TaskService {
       return reply;
     } catch (const Error& e) {
       handlers().restore(before);
-      if (e.id() != error::refused) note_failure(key, e.what());
+      if (e.id() == error::disclosure) {
+        note({.what = "request refused", .request = key, .verdict = "refused", .reason = e.what()});
+      } else if (e.id() != error::refused) {
+        note_failure(key, e.what());
+      }
       throw;
     } catch (const std::exception& e) {
       handlers().restore(before);

@@ -13,9 +13,11 @@
 #include <utility>
 
 #include "healthai/client/node/detail/settings_file.hpp"
+#include "healthai/client/node/detail/statistics_settings.hpp"
 #include "healthai/client/node/quota.hpp"
 #include "healthai/client/node/request_facts.hpp"
 #include "healthai/core/number_text.hpp"
+#include "healthai/statistics/disclosure.hpp"
 
 namespace healthai {
 
@@ -109,6 +111,9 @@ struct Policy {
   std::optional<std::set<std::string>>
       coordinators{};  ///< by the host that the node connects to; not set: whoever the connection admits
   std::optional<std::set<std::uint64_t>> runs{};  ///< not set: any
+  /// What statistics may tell, for the node's StatisticsSite, which holds each answer against it. They are tasks as well: `tasks` and all that
+  /// is judged of a request hold too.
+  DisclosureRules statistics{};
 
   /// The policy in a file. \throws Error (`file`), and as `parse` does
   [[nodiscard]] static Policy read(const std::string& path) {
@@ -199,11 +204,12 @@ inline Policy Policy::parse(std::string_view text, const std::string& source) {
   using detail::SettingsPlace;
   using Json = nlohmann::json;
   const Json json = detail::parse_settings(text, source);
-  const SettingsObject object(json, {source, {}},
-                              {"tasks", "requests_per_day", "rounds_per_run", "largest_model",
-                               "minimum_cohort", "minimum_cohort_in_sum", "rows_per_parameter", "columns",
-                               "objective", "batch", "mods", "metrics", "require_secure_aggregation",
-                               "minimum_threshold", "require_dp", "manual_approval", "coordinators", "runs"});
+  const SettingsObject object(
+      json, {source, {}},
+      {"tasks", "requests_per_day", "rounds_per_run", "largest_model", "minimum_cohort",
+       "minimum_cohort_in_sum", "rows_per_parameter", "columns", "objective", "batch", "mods", "metrics",
+       "require_secure_aggregation", "minimum_threshold", "require_dp", "manual_approval", "coordinators",
+       "runs", "statistics"});
   Policy policy;
   const auto whole = [&object](const char* key, auto& setting) {
     object.with(key,
@@ -270,6 +276,9 @@ inline Policy Policy::parse(std::string_view text, const std::string& source) {
     policy.runs = detail::settings_set(v, p, [](const Json& element, const SettingsPlace& place) {
       return detail::settings_whole(element, place, 0);
     });
+  });
+  object.with("statistics", [&](const Json& v, const SettingsPlace& p) {
+    policy.statistics = detail::parse_disclosure_rules(v, p);
   });
   if (policy.minimum_cohort_in_sum && !policy.minimum_cohort) {
     object.require("minimum_cohort", "minimum_cohort_in_sum only lowers it for secure aggregation");

@@ -196,6 +196,7 @@ inline std::string Policy::describe() const {
             ? "; at least " + std::to_string(*minimum_threshold) + " clients must be needed to open a sum"
             : ""));
   line(std::string("Differential privacy is ") + (require_dp ? "required" : "not required"));
+  detail::describe_disclosure_rules(statistics, line);
   return text;
 }
 
