@@ -1,3 +1,5 @@
+#include "healthai/statistics/cox_risk_sets.hpp"
+
 // What the answers of a Cox regression tell of patients, as hospitals' rules are told.
 #include <doctest/doctest.h>
 
@@ -10,7 +12,7 @@
 #include "refusals.hpp"
 #include "statistics/cox_tables.hpp"
 
-namespace statistics_cox_disclosure_test {
+namespace statistics_cox_risk_sets_test {
 
 using namespace cox_test;
 using refusals_test::refuses;
@@ -126,4 +128,4 @@ TEST_CASE("baseline hazards are at times of single patients, or on a grid") {
   CHECK(std::vector<double>(what.cells.end() - 3, what.cells.end()) == std::vector<double>{3, 3, 2});
 }
 
-}  // namespace statistics_cox_disclosure_test
+}  // namespace statistics_cox_risk_sets_test
