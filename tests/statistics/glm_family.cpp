@@ -61,7 +61,9 @@ TEST_CASE("links that a family has, and its own") {
 }
 
 TEST_CASE("the score is minus half the derivative of the deviance, and the weight that of its mean") {
-  for (const auto& [family, link] : all) {
+  for (const auto& entry : all) {
+    const GlmFamily family = entry.first;
+    const GlmLink link = entry.second;
     CAPTURE(name_of(family));
     CAPTURE(name_of(link));
     for (const double mean : {0.2, 0.5, 0.85}) {
