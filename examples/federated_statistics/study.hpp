@@ -41,7 +41,10 @@ struct Study {
   std::FILE* out = stdout;
   Json result = Json::object();
 
-  void note(std::string text) { notes.push_back(std::move(text)); }
+  /// Each once.
+  void note(std::string text) {
+    if (std::find(notes.begin(), notes.end(), text) == notes.end()) notes.push_back(std::move(text));
+  }
 };
 
 inline bool is_column(const std::string& strata) {

@@ -202,6 +202,11 @@ void km(Study& study) {
   const auto work = [&](auto& hospitals) {
     healthai::SurvivalPlan plan = survival_plan(study, hospitals, strata);
     plan.times = time_grid(study);
+    if (study.rules.enforced)
+      study.note(
+          "intervals in which few patients leave are joined with later ones at each hospital (rule "
+          "smallest_cell): where "
+          "hospitals are small, curves are too high");
     const healthai::KaplanMeierOptions options{{}, f.level, f.at, {}};
     std::vector<NamedCurve> curves;
     std::vector<healthai::ClientId> sites;

@@ -27,10 +27,8 @@ const std::string lung = source_folder() + "/examples/data/lung_hospitals.csv";
 TEST_CASE("hospitals with rules, and a regression over them") {
   // [hospital]
   DisclosureRules rules;  // allows nothing yet
-  rules.columns = {"time", "dead", "age", "sex"};
-  rules.levels["sex"] = {"1", "2"};
-  rules.minimum_rows = 10;
-  rules.rows_per_parameter = 5;
+  rules.columns = {"time", "dead", "age"};
+  rules.minimum_rows = 10;  // and 10 events, 10 rows a parameter, no number of 1 to 4 patients
   InProcess hospitals;
   for (const Site& site : partition_by(read_csv(lung), "hospital")) {
     const StatisticsSite statistics(site.table, rules);
@@ -41,7 +39,7 @@ TEST_CASE("hospitals with rules, and a regression over them") {
   // [cox]
   CoxPlan plan;
   plan.outcome = {"time", "dead"};
-  plan.covariates = parse_covariates("age,C(sex)");
+  plan.covariates = parse_covariates("age");
   const CoxFit fit = fit_cox(hospitals, plan);  // stratified by hospital
   for (std::size_t i = 0; i < fit.terms.size(); ++i) {
     const std::string line = fit.terms[i] + ": hazard ratio " + std::to_string(fit.hazard_ratios[i]);
@@ -49,10 +47,10 @@ TEST_CASE("hospitals with rules, and a regression over them") {
   }
   for (const Failure& failure : fit.left_out) MESSAGE(failure.client.str() << ": " << failure.message);
   // [/cox]
-  CHECK(fit.terms == std::vector<std::string>{"age", "sex2"});
-  CHECK(fit.hazard_ratios[1] < 1);
-  CHECK(fit.sites.size() + fit.left_out.size() == 10);
-  CHECK(fit.left_out.size() < 10);
+  CHECK(fit.terms == std::vector<std::string>{"age"});
+  CHECK(fit.hazard_ratios[0] == doctest::Approx(1.025).epsilon(1e-3));
+  CHECK(fit.sites.size() == 5);
+  CHECK(fit.left_out.size() == 5);
 }
 
 TEST_CASE("curves on a public grid") {
