@@ -71,7 +71,7 @@ TEST_CASE("sums over the patients of all hospitals, with noise that the hospital
     const auto rows_of_patients = two_rows_each();
     // [member]
     TaskHandlers work;
-    work.offer<secagg::PatientGradients>(secagg::SumsPatientGradients{model, rows_of_patients});
+    work.offer<secagg::PatientGradients>(secagg::SumsPatientGradients{model, rows_of_patients, 200});
     secagg::SecureMember self{site, key, members, {}, {}};
     self.rules.unit = secagg::SumUnit::patient;
     self.rules.debit = [ledger](const Mechanism& spent) {
@@ -109,7 +109,7 @@ TEST_CASE("sums over the patients of all hospitals, with noise that the hospital
   // The way without noise, over the patients of all in one place.
   Parameters<double> exact(layout);
   std::vector<secagg::SumsPatientGradients<LogisticModel<double>>> all;
-  for (std::size_t i = 0; i < sites.size(); ++i) all.emplace_back(model_of(i), two_rows_each());
+  for (std::size_t i = 0; i < sites.size(); ++i) all.emplace_back(model_of(i), two_rows_each(), 200);
   for (std::uint64_t round = 1; round <= steps; ++round) {
     auto broadcast = std::make_shared<secagg::PatientGradients::Broadcast>(step);
     broadcast->parameters = exact;

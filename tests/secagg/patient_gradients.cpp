@@ -60,7 +60,7 @@ Broadcast asked(std::size_t size, double clip, std::uint32_t grid_bits, std::uin
 }
 Parameters<double> sum_of(const Fixed& model, const Broadcast& broadcast,
                           SumsPatientGradients<Fixed>::Units units = {}) {
-  return SumsPatientGradients{model, std::move(units)}(
+  return SumsPatientGradients{model, std::move(units), 4}(
              {std::make_shared<const Broadcast>(broadcast), "north"}, {})
       .sum;
 }
@@ -92,8 +92,16 @@ TEST_CASE("a hospital's sum is that of its patients' clipped gradients, all rows
   CHECK(together.data()[0] == step * (std::round(3.3 / length * left) + std::round(-0.1 / step)));
   CHECK(together.data()[1] == step * (std::round(4 / length * left) + std::round(0.6 / step)));
   const auto request = asked(2, 2, 16, 3);
-  refuses([&] { return sum_of(model, request); }, error::refused, "more patients than the 3");
-  CHECK(sum_of(model, request, {{0, 1}, {2, 3}}).size() == 2);
+  // What is refused does not depend on how many there are: 4, or 2.
+  refuses([&] { return sum_of(model, request); }, error::refused,
+          "up to 4 patients, and the request allows for 3");
+  refuses([&] { return sum_of(model, request, {{0, 1}, {2, 3}}); }, error::refused, "up to 4 patients");
+  CHECK(sum_of(model, asked(2, 2, 16, 4)).size() == 2);
+  refuses(
+      [&] {
+        return SumsPatientGradients{model, {}, 3};
+      },
+      error::invalid_data, "more than the public bound of 3");
   refuses(
       [&] {
         return sum_of(model, request, {{0, 1}, {2}});
@@ -134,7 +142,7 @@ struct Hospitals {
       self.rules.debit = [this, i](const Mechanism& spent) { debits[i].push_back(spent); };
       if (change) change(i, self);
       TaskHandlers work;
-      work.offer<PatientGradients>(SumsPatientGradients{models[i]});
+      work.offer<PatientGradients>(SumsPatientGradients{models[i], {}, 50});
       work.offer<Train<double>>([size](const TrainRequest<double>&, std::stop_token) {
         TrainReply<double> reply;
         reply.update = Parameters<double>(Layout{{"w", {size}}});
@@ -323,7 +331,7 @@ TEST_CASE("a node debits the account of its patients, and no other, before the d
       self.rules.options = {.corrupt = 0, .dropout = 0};
       self.rules.unit = SumUnit::patient;
       TaskHandlers work;
-      work.offer<PatientGradients>(SumsPatientGradients{any_patients(5, 2, i)});
+      work.offer<PatientGradients>(SumsPatientGradients{any_patients(5, 2, i), {}, 100});
       NodeOptions options;
       options.policy = Policy::parse(
           R"({"tasks": {"patient_gradients.f64": {"requests_per_day": 10}}, "rounds_per_run": 10,

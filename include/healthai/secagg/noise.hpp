@@ -209,7 +209,7 @@ struct SumNoise {
       if (!(std::fabs(nearest) <= most) || std::fabs(found - nearest) > 0.25) {
         throw Error(error::invalid_reply,
                     "noise for patients: a sum over at most " + std::to_string(most_patients) +
-                        " patients, each clipped and rounded, cannot be " + number_text(found) + " steps");
+                        " patients, each clipped and rounded, is not what was to be noised");
       }
       steps.push_back(static_cast<std::int64_t>(nearest));
     }

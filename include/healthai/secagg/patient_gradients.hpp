@@ -140,14 +140,22 @@ class SumsPatientGradients {
   using Units = healthai::detail::UnitRows;
 
   /// \param units the rows of each patient; every row of the model in one of them. Empty: each row is a patient
-  /// \throws Error (`invalid_data`) for units that do not hold every row once
-  explicit SumsPatientGradients(M model, Units units = {})
-      : model_(std::move(model)), units_(std::move(units)) {
+  /// \param most_patients a public bound, not the number: requests that allow for fewer are refused. (Were the number itself compared,
+  ///   a coordinator would find it by asking.)
+  /// \throws Error (`invalid_data`) for units that do not hold every row once, or more of them than the bound
+  explicit SumsPatientGradients(M model, Units units = {}, std::uint64_t most_patients = 10'000)
+      : model_(std::move(model)), units_(std::move(units)), most_patients_(most_patients) {
     healthai::detail::require_each_row_once(units_, model_.num_examples(), "patients' gradients");
+    if (count() > most_patients_) {
+      throw Error(error::invalid_data, "patients' gradients: there are " + std::to_string(count()) +
+                                           " patients, more than the public bound of " +
+                                           std::to_string(most_patients_) + " (most_patients)");
+    }
   }
 
   /// \throws Error (`layout_mismatch`), (`not_finite`) for parameters that are not of the model or not finite; (`invalid_argument`) for a clip,
-  ///   grid or number outside its range; (`refused`) for more patients than the bound. All before gradients are made
+  ///   grid or number outside its range; (`refused`) for a request that allows for fewer patients than the public bound. All before gradients
+  ///   are made
   [[nodiscard]] PatientGradients::Reply operator()(const Request<PatientGradients::Broadcast>& request,
                                                    std::stop_token /*stop*/) {
     const Parameters<double>& at = request->parameters;
@@ -156,11 +164,12 @@ class SumsPatientGradients {
       throw Error(error::not_finite,
                   "the request to client " + request.client.str() + " has NaN or infinity");
     PatientGradients::validate(*request);
-    std::vector<std::size_t> all(units_.empty() ? model_.num_examples() : units_.size());
-    if (all.size() > request->most_patients) {
-      throw Error(error::refused, "client " + request.client.str() + " has more patients than the " +
-                                      std::to_string(request->most_patients) + " that are allowed for");
+    if (request->most_patients < most_patients_) {
+      throw Error(error::refused,
+                  "client " + request.client.str() + " may have up to " + std::to_string(most_patients_) +
+                      " patients, and the request allows for " + std::to_string(request->most_patients));
     }
+    std::vector<std::size_t> all(count());
     std::iota(all.begin(), all.end(), std::size_t{0});
     ClippedGradientSum sum(at.size(), request->clip, request->grid_bits);
     healthai::detail::add_unit_gradients(model_, at, units_, std::span<const std::size_t>(all), sum);
@@ -171,8 +180,11 @@ class SumsPatientGradients {
   }
 
  private:
+  [[nodiscard]] std::size_t count() const { return units_.empty() ? model_.num_examples() : units_.size(); }
+
   M model_;
   Units units_;
+  std::uint64_t most_patients_;
 };
 
 }  // namespace healthai::secagg

@@ -29,7 +29,8 @@ struct AnalysisOptions {
 /// the hospitals' ids, so that they have the same bits whatever the order of arrival.
 ///
 /// A hospital whose rules forbid the analysis is left out of all of it, and named with the rule. Any other failure is an error: a
-/// sum over fewer hospitals than before would be of other patients.
+/// sum over fewer hospitals than before would be of other patients. Over a transport that only sums, a hospital's refusal after it has been
+/// part of a sum is an error too: the sum without it would tell, by difference, what it alone had answered.
 ///
 ///     Analysis analysis(hospitals);
 ///     return analysis.over_the_same_sites([&] { const Sums sums = analysis.sum<CountRows>({plan}); ...; return result; });
@@ -90,7 +91,7 @@ class Analysis {
         begun_ = true;
         return sums;
       }
-      leave_out(T::name, std::move(failures));
+      leave_out<Transport<TransportType, T>>(T::name, std::move(failures));
     }
   }
 
@@ -113,7 +114,7 @@ class Analysis {
         std::ranges::sort(replies, {}, [](const auto& reply) { return reply.first; });
         return replies;
       }
-      leave_out(T::name, std::move(failures));
+      leave_out<true>(T::name, std::move(failures));
     }
   }
 
@@ -156,6 +157,8 @@ class Analysis {
     return sums;
   }
   /// Leaves out those whose rules forbid it. \throws Error for other failures; SitesHaveChanged when sums were made with them before
+  /// \tparam Shows  whether single answers can be seen anyhow
+  template <bool Shows>
   void leave_out(std::string_view task, std::vector<Failure> failures) {
     std::string others;
     for (const Failure& failure : failures) {
@@ -175,7 +178,17 @@ class Analysis {
         text += "; client " + failure.client.str() + ": " + failure.message;
       throw Error(error::disclosure, text);
     }
-    if (begun_) throw SitesHaveChanged{};
+    if (!begun_) return;
+    if constexpr (Shows) {
+      throw SitesHaveChanged{};
+    } else {
+      // Asked again without them, the sums before and after would differ by what these hospitals alone had answered.
+      std::string text =
+          std::string(task) + ": some hospitals' rules forbid this after they have been part of a sum";
+      for (const Failure& failure : left_out_)
+        text += "; client " + failure.client.str() + ": " + failure.message;
+      throw Error(error::disclosure, text);
+    }
   }
 
   TransportType* transport_;

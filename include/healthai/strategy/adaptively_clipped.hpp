@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "healthai/core/error.hpp"
+#include "healthai/core/finite.hpp"
 #include "healthai/core/number_text.hpp"
 #include "healthai/privacy/adaptive_clipping.hpp"
 #include "healthai/strategy/concept.hpp"
@@ -95,8 +96,9 @@ struct AdaptivelyClipped : S {
     } else {
       S::apply(state.inner, parameters, round.update);
     }
-    state.bound = clipping.next_bound(
-        state.bound, share_within_clip(round.scalar(within_clip), static_cast<double>(round.clients)));
+    // No client, and no noise, moves the bound further than all or none within it would.
+    const double share = share_within_clip(round.scalar(within_clip), static_cast<double>(round.clients));
+    state.bound = clipping.next_bound(state.bound, is_finite(share) ? std::clamp(share, 0.0, 1.0) : share);
   }
 };
 

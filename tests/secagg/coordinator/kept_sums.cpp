@@ -96,7 +96,7 @@ TEST_CASE("what a killed process had begun to write is gone when the folder is o
   of_no_sum.replace(path.size() + 1, 1, "f");
   std::filesystem::copy_file(kept_file, unfinished);
   std::filesystem::copy_file(kept_file, of_no_sum);
-  const std::string notes = path + "/notes.tmp";  // not ours
+  const std::string notes = path + "/notes.sum.v2.tmp";  // not ours
   std::filesystem::copy_file(kept_file, notes);
   {
     const healthai::detail::FileLock other(path + "/lock");  // who writes there now keeps the file

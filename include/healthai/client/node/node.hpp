@@ -168,6 +168,7 @@ class Node final : public TaskService {
         request.secure_step == 0 ? client_adds_noise(request) : sum_has_noise(request);
     if (const auto refusal = options_.policy.judge(request, options_.facts, quota_))
       refuse(request, *refusal);
+    require_debited(request);
     quota_.count(request);
     if (uses_data(request)) debit(request);
     AuditEvent event{.what = "request allowed",
@@ -180,14 +181,28 @@ class Node final : public TaskService {
   }
   /// Terms that say who opens the sum must mean whom this node is connected to, as its certificate shows. \throws Error (`refused`)
   void require_own_opener(const RequestFacts& request) {
-    if (request.opener.empty() || options_.coordinator.empty()) return;
+    if (request.opener.empty()) return;
+    if (request.opener.size() > 253)
+      refuse(
+          request,
+          {"the terms of this secure sum name who opens it by more than the 253 characters of a host's name",
+           ""});
+    if (options_.coordinator.empty()) return;
     std::string own = options_.coordinator;
     for (char& c : own) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
     if (request.opener == own) return;
     refuse(request,
            {"the terms of this secure sum name another who opens it than the coordinator that this node is "
             "connected to",
-            "they name \"" + request.opener.substr(0, 253) + "\", and it is connected to \"" + own + "\""});
+            "they name \"" + request.opener + "\", and it is connected to \"" + own + "\""});
+  }
+  /// Noise for another unit than that of the account would be put into a sum and be in no ledger. \throws Error (`refused`)
+  void require_debited(const RequestFacts& request) {
+    if (request.secure_step != 1 || !options_.ledger || !options_.sum_account || !request.sum_noise ||
+        sum_has_noise(request))
+      return;
+    refuse(request, {"the noise of this secure sum is for another unit than that of this node's budget",
+                     "the account of sums is in the unit \"" + options_.sum_account->unit + "\""});
   }
   /// A later step of a secure sum is no request of its own: it must go on with the one that was allowed last. A node that was started anew in
   /// between does not use its data for a request that it has not judged, but may still confirm and open what it handed in before.

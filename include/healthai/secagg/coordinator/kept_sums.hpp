@@ -113,7 +113,10 @@ class KeptSums {
     for (auto entry = std::filesystem::directory_iterator(folder_, ignored);
          entry != std::filesystem::directory_iterator(); entry.increment(ignored)) {
       const std::string name = entry->path().filename().string();
-      if (name.ends_with(".tmp") && name.find(part_of_sum) != std::string::npos)
+      // RUN-ROUND-TASK.sum.NUMBERS.tmp, as the names of path_of are long.
+      constexpr std::size_t length = 16 + 1 + 16 + 1 + 64;
+      if (name.ends_with(".tmp") && name.find(part_of_sum) == length &&
+          entry->symlink_status().type() == std::filesystem::file_type::regular)
         unfinished.push_back(entry->path());
     }
     for (const std::filesystem::path& path : unfinished) std::filesystem::remove(path, ignored);

@@ -48,7 +48,7 @@ namespace healthai::secagg::detail {
   }
   for (const ScalarSegment& segment : ranges.scalars) {
     if (segment.share == 1 ||
-        (segment.share < 1 &&
+        (segment.share < 1 && noise.unit() != SumUnit::patient &&
          std::ldexp(segment.share, static_cast<int>((std::min)(noise.grid_bits, 30U))) >= 16))
       continue;
     throw Error(error::invalid_argument,
