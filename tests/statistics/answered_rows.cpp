@@ -5,12 +5,15 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <set>
 #include <string>
 #include <vector>
 
+#include "healthai/serialization/sealed_file.hpp"
 #include "refusals.hpp"
 #include "statistics/toy.hpp"
 #include "test_folder.hpp"
@@ -30,6 +33,28 @@ std::vector<std::size_t> range(std::size_t first, std::size_t last) {
   for (std::size_t row = first; row < last; ++row) rows.push_back(row);
   return rows;
 }
+/// What the file holds, and what it held before it kept questions.
+struct Stored {
+  std::uint64_t table = 0, rows = 0;
+  std::vector<std::vector<std::uint64_t>> sets{};
+  std::vector<std::string> questions{};
+  std::vector<std::vector<std::uint64_t>> told_by{};
+  static constexpr std::uint32_t newest_version = 1;
+
+  template <class Archive>
+  void serialize(Archive& archive, unsigned /*version*/) {
+    archive& table& rows& sets& questions& told_by;
+  }
+};
+struct StoredBefore {
+  std::uint64_t table = 0, rows = 0;
+  std::vector<std::vector<std::uint64_t>> sets{};
+
+  template <class Archive>
+  void serialize(Archive& archive, unsigned /*version*/) {
+    archive& table& rows& sets;
+  }
+};
 /// Whether an answer about these rows may leave; then it does.
 bool answers(AnsweredRows& answered, const std::vector<std::vector<std::size_t>>& sets,
              std::size_t smallest = 5) {
@@ -119,6 +144,69 @@ TEST_CASE("answered rows: a restart forgets nothing") {
   AnsweredRows answered(table, folder.file("answered"));
   CHECK(answered.size() == 2);
   CHECK_FALSE(answers(answered, {range(0, 57)}));
+}
+
+TEST_CASE("answered rows: a question is answered again about the rows that it has told of") {
+  const TestFolder folder;
+  const Table table = patients(100);
+  // All rows, and those without a missing value: they differ by two.
+  const std::vector<AnsweredRows::Rows> described{range(0, 100), range(2, 100), range(2, 100)};
+  {
+    AnsweredRows answered(table, folder.file("answered"));
+    answered.note(described, 5, "describe score");
+    CHECK(answered.size() == 2);  // equal ones once
+    CHECK_NOTHROW(answered.require_no_difference(described, 5, "describe score"));
+    CHECK_NOTHROW(answered.note(described, 5, "describe score"));
+    CHECK(answered.size() == 2);
+  }
+  AnsweredRows answered(table, folder.file("answered"));
+  CHECK_NOTHROW(answered.note(described, 5, "describe score"));
+  // To another question, or to none, about these rows or the others: the answers differ by two patients.
+  for (const std::string question : {"describe age", ""}) {
+    CHECK(error_of([&] { return answered.require_no_difference(described, 5, question), 0; }) ==
+          "disclosure");
+    CHECK(error_of([&] { return answered.note(described, 5, question), 0; }) == "disclosure");
+  }
+  // Nor to the same about other rows than it has told of, such as rules that have changed would show.
+  const std::vector<AnsweredRows::Rows> others{range(3, 100)};
+  CHECK(error_of([&] { return answered.note(others, 5, "describe score"), 0; }) == "disclosure");
+  CHECK(answered.size() == 2);
+}
+
+TEST_CASE("answered rows: rows that two questions have told of are kept once, for both") {
+  const TestFolder folder;
+  const Table table = patients(100);
+  const std::vector<AnsweredRows::Rows> half{range(0, 50)};
+  {
+    AnsweredRows answered(table, folder.file("answered"));
+    answered.note(half, 5, "first");
+    answered.note(half, 5, "second");
+    CHECK(answered.size() == 1);
+    // Under looser rules a neighbour is told of.
+    answered.note(std::vector<AnsweredRows::Rows>{range(0, 52)}, 1, "third");
+    CHECK(answered.size() == 2);
+  }
+  AnsweredRows answered(table, folder.file("answered"));
+  CHECK_NOTHROW(answered.note(half, 5, "first"));
+  CHECK_NOTHROW(answered.note(half, 5, "second"));
+  CHECK(error_of([&] { return answered.note(half, 5, "third"), 0; }) == "disclosure");
+}
+
+TEST_CASE("answered rows: a file of the version without questions is read") {
+  const TestFolder folder;
+  const std::string path = folder.file("answered");
+  const Table table = patients(64);
+  const std::vector<AnsweredRows::Rows> most{range(0, 62)};
+  { AnsweredRows(table, path).note(most, 5, "first"); }
+  const auto now = read_sealed_file<Stored>(path + "/answered", "ROWS");
+  CHECK(now.questions == std::vector<std::string>{"first"});
+  write_sealed_file(path + "/answered", "ROWS", StoredBefore{now.table, now.rows, now.sets});
+  AnsweredRows answered(table, path);
+  CHECK(answered.size() == 1);
+  CHECK(error_of([&] {
+          return answered.note(std::vector<AnsweredRows::Rows>{range(0, 60)}, 5, "first"), 0;
+        }) == "disclosure");
+  CHECK_NOTHROW(answered.note(most, 5, "first"));
 }
 
 TEST_CASE("answered rows: the folder belongs to one snapshot") {

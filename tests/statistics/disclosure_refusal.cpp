@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <functional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "refusals.hpp"
@@ -70,6 +71,28 @@ TEST_CASE("disclosure refusal: each rule lets through what it should, and no mor
   CHECK(rule_against([](Disclosure& d) { d.times = {90, 91}; }) == "time_grid");
   CHECK(rule_against([](Disclosure& d) { d.times = {}; }) == "");
   CHECK(rule_against([](Disclosure& d) { d.single_values = true; }) == "single_values");
+}
+
+TEST_CASE("disclosure refusal: times are rounded to the whole public grid or not at all") {
+  const auto to = [](std::vector<double> grid) {
+    return [grid = std::move(grid)](Disclosure& d) { d.rounded_to = grid; };
+  };
+  CHECK(rule_against(to({})) == "");
+  CHECK(rule_against(to({0, 90, 180, 270})) == "");
+  // Subsets would each be harmless, and could be subtracted from each other.
+  for (const std::vector<double>& grid : std::vector<std::vector<double>>{
+           {0, 90, 180}, {90, 180, 270}, {0, 270}, {0, 90, 180, 270, 360}, {0, 90, 181, 270}}) {
+    CHECK(rule_against(to(grid)) == "time_grid");
+    DisclosureRules in_sum = rules();
+    in_sum.in_sum = true;
+    CHECK(rule_against(to(grid), in_sum) == "time_grid");
+  }
+  DisclosureRules unsorted = rules();
+  unsorted.time_grid = {270, 0, 180, 90};
+  CHECK(rule_against(to({0, 90, 180, 270}), unsorted) == "");
+  DisclosureRules none = rules();
+  none.time_grid.clear();
+  CHECK(rule_against([](Disclosure& d) { d.times.clear(), d.rounded_to = {90}; }, none) == "time_grid");
 }
 
 TEST_CASE("disclosure refusal: a fit needs residual degrees of freedom") {

@@ -61,6 +61,25 @@ TEST_CASE("leaving out: a hospital whose rules forbid it is left out, and named 
   }
 }
 
+TEST_CASE("leaving out: a hospital with rules whose data are not as asked for is left out") {
+  DisclosureRules rules = open_rules();
+  rules.columns.insert("ward");
+  rules.levels["ward"] = {"a"};
+  InProcess hospitals;
+  for (const std::string other : {"a", "b"}) {
+    Table table = patients(30);
+    std::vector<std::string> wards(30, "a");
+    wards[3] = other;
+    table.add_text("ward", wards);
+    hospitals.add("other-" + other, StatisticsSite(table, rules).handlers<OnlyLevel>());
+  }
+  Analysis analysis(hospitals);
+  CHECK(analysis.sum<OnlyLevel>({{{}, "ward", "a"}}).number("n") == 30);
+  REQUIRE(analysis.left_out().size() == 1);
+  CHECK(analysis.left_out()[0].client == ClientId("other-b"));
+  CHECK(analysis.left_out()[0].message.find("data: there is a level") != std::string::npos);
+}
+
 TEST_CASE("leaving out: one that is left out later is left out of everything") {
   InProcess hospitals;
   add(hospitals, "large", patients(40), open_rules());

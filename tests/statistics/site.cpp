@@ -10,6 +10,8 @@
 #include <vector>
 
 #include "healthai/statistics/column_levels.hpp"
+#include "healthai/statistics/column_sums.hpp"
+#include "healthai/statistics/describe.hpp"
 #include "refusals.hpp"
 #include "statistics/toy.hpp"
 #include "test_folder.hpp"
@@ -87,8 +89,106 @@ TEST_CASE("site: no value is quoted in what leaves") {
     }
     return std::string();
   };
-  CHECK(message(rules) == "a column is of text where numbers are needed, or of numbers where text is");
+  CHECK(message(rules) == "data: a column is of text where numbers are needed, or of numbers where text is");
   CHECK(message(DisclosureRules::off()).find("secret") != std::string::npos);
+}
+
+TEST_CASE("site: what may not be asked is refused whatever the rows are, and unfit rows are a refusal") {
+  DisclosureRules rules = open_rules();
+  rules.columns.insert("ward");
+  rules.levels["ward"] = {"a", "b"};
+  const auto with = [](const std::string& other) {
+    Table table = patients(30);
+    std::vector<std::string> wards(30, "a");
+    wards[7] = other;
+    table.add_text("ward", wards);
+    return table;
+  };
+  for (const std::string other : {"a", "b", "secret"}) {
+    const TaskHandlers handlers = StatisticsSite(with(other), rules).handlers<OnlyLevel>();
+    forbids<OnlyLevel>(handlers, {{{}, "ward", "secret"}}, "levels: of the column \"ward\"");
+    forbids<OnlyLevel>(StatisticsSite(with(other), rules).in_sum().handlers<OnlyLevel>(),
+                       {{{}, "ward", "secret"}}, "levels: of the column \"ward\"");
+    if (other == "a") {
+      CHECK(ask<OnlyLevel>(handlers, {{{}, "ward", "a"}}).vectors.at(0).values.span().front() == 30);
+    } else {
+      // One hospital is left out of the analysis: it does not end.
+      forbids<OnlyLevel>(handlers, {{{}, "ward", "a"}}, "data: there is a level that was not agreed");
+    }
+  }
+  refuses(
+      [&] {
+        return ask<OnlyLevel>(StatisticsSite(with("b"), DisclosureRules::off()).handlers<OnlyLevel>(),
+                              {{{}, "ward", "a"}});
+      },
+      error::invalid_data, "there is a level that was not agreed");
+}
+
+TEST_CASE("site: filters of an approved cohort are not quoted") {
+  DisclosureRules rules = open_rules();
+  rules.cohorts["text"] = {parse_filter("age == secret")};
+  rules.cohorts["column"] = {parse_filter("secret == 3")};
+  const TaskHandlers handlers = StatisticsSite(patients(30), rules).handlers<Total>();
+  for (const std::string cohort : {"text", "column"}) {
+    try {
+      static_cast<void>(sum_of(handlers, {{cohort, {}}, "age"}));
+      FAIL("not refused");
+    } catch (const Error& e) {
+      CHECK(e.id() == error::disclosure);
+      CHECK(std::string(e.what()) ==
+            "cohorts: a filter of the cohort \"" + cohort + "\" does not fit the column that it is of");
+    }
+  }
+  // The asker's own is the asker's to see.
+  refuses([&] { return sum_of(handlers, {where("age == mine"), "age"}); }, "mine");
+}
+
+TEST_CASE("site: a description is given again, after others, after a restart, and in its other form") {
+  const TestFolder folder;
+  const auto all = [&] {
+    return StatisticsSite(patients(60, 50, 2), open_rules(), folder.file("answered"))
+        .handlers<SiteColumns, ColumnSums, Total>();
+  };
+  DescribePlan scores;
+  scores.columns = {"age", "score"};  // of all, and of those who have a score: two fewer
+  DescribePlan ages;
+  ages.columns = {"age"};
+  const auto n = [](const TaskHandlers& handlers, const DescribePlan& plan) {
+    const auto reply = ask<ColumnSums>(handlers, {plan, {}});
+    const auto values = reply.vectors.at(0).values.span();
+    return std::vector<double>(values.begin(), values.end());
+  };
+  {
+    const TaskHandlers handlers = all();
+    CHECK(n(handlers, scores) == std::vector<double>{60, 58});
+    CHECK(n(handlers, scores) == std::vector<double>{60, 58});
+    CHECK_NOTHROW(ask<SiteColumns>(handlers, {scores}));
+    forbids<ColumnSums>(handlers, {ages, {}}, "smallest_cell: an earlier answer");  // differs from the 58
+    CHECK(n(handlers, scores) == std::vector<double>{60, 58});
+  }
+  const TaskHandlers handlers = all();
+  CHECK_NOTHROW(ask<SiteColumns>(handlers, {scores}));
+  CHECK(n(handlers, scores) == std::vector<double>{60, 58});
+  forbids<Total>(handlers, {{{}, "score"}}, "smallest_cell: an earlier answer");
+}
+
+TEST_CASE("site: groups are those that the hospital's own rules tell") {
+  DisclosureRules rules = open_rules();
+  rules.most_cut_points["score"] = 1;
+  rules.smallest_cell = 8;
+  const StatisticsSite site(patients(60), rules);
+  const TaskHandlers handlers = site.handlers<HidingHalves, Halves, Total>();
+  CHECK_NOTHROW(ask<HidingHalves>(handlers, {{{}, "score", 20}}));
+  // 7 and 53: the default of the rule, 5, would tell of the 7; these tell of neither but the larger.
+  CHECK_NOTHROW(
+      ask<HidingHalves>(StatisticsSite(patients(60), rules).handlers<HidingHalves>(), {{{}, "score", 52}}));
+  // Shares its question with another statistic: the same rows again.
+  CHECK_NOTHROW(ask<Halves>(handlers, {{{}, "score", 20}}));
+  // A half of one is nothing to refuse in a sum.
+  forbids<HidingHalves>(StatisticsSite(patients(60), rules).handlers<HidingHalves>(), {{{}, "score", 1}},
+                        "nothing hides");
+  CHECK_NOTHROW(ask<HidingHalves>(StatisticsSite(patients(60), rules).in_sum().handlers<HidingHalves>(),
+                                  {{{}, "score", 1}}));
 }
 
 TEST_CASE("site: size rules and what is asked") {
@@ -215,6 +315,28 @@ TEST_CASE("site: the steps of a fit are few, and near what a fit needs") {
   const Total::Plan other{{}, "age", 1};
   CHECK_NOTHROW(step(1, other));
   forbids<Step>(handlers, {plan, {1}}, "most_steps: ");
+  // Nor do scales that are not true make a coefficient small.
+  const auto scaled = [](double beta, double scale) {
+    ScaledStep::Broadcast broadcast;
+    broadcast.plan.column = "age";
+    broadcast.plan.scale = scale;
+    broadcast.beta = {beta};
+    return broadcast;
+  };
+  const double age = 80;  // of 50 to 109 the root mean square is 81.4
+  const TaskHandlers fits = StatisticsSite(patients(60), open_rules()).handlers<ScaledStep>();
+  CHECK_NOTHROW(ask<ScaledStep>(fits, scaled(20, age)));
+  CHECK_NOTHROW(ask<ScaledStep>(fits, scaled(20, 1000 * age)));  // a scale too large makes none larger
+  forbids<ScaledStep>(fits, scaled(20.1, 1000 * age), "largest_coefficient: ");
+  CHECK_NOTHROW(ask<ScaledStep>(fits, scaled(5, age / 4)));
+  forbids<ScaledStep>(fits, scaled(5.1, age / 4), "largest_coefficient: ");
+  forbids<ScaledStep>(fits, scaled(-5.1, age / 4), "largest_coefficient: ");
+  forbids<ScaledStep>(fits, scaled(1, age / 1000), "largest_coefficient: ");
+  CHECK_NOTHROW(ask<ScaledStep>(fits, scaled(0, age / 1000)));
+  forbids<ScaledStep>(fits, scaled(0, 0), "largest_coefficient: ");  // a spread without end
+  ScaledStep::Broadcast two = scaled(1, age);
+  two.beta = {1, 1};
+  refuses([&] { return ask<ScaledStep>(fits, two); }, "expected 1 coefficients, got 2");
   // Rules that are off count nothing.
   const TaskHandlers open = StatisticsSite(patients(60), DisclosureRules::off()).handlers<Step>();
   for (int i = 0; i < 100; ++i) CHECK_NOTHROW(ask<Step>(open, {plan, {i + 21.0}}));

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cmath>
 #include <cstddef>
 #include <limits>
 #include <string>
@@ -169,6 +170,132 @@ struct Halves : SummedStatistic {
   using SummedStatistic::bytes;
 };
 static_assert(detail::GroupingStatistic<Halves> && !detail::GroupingStatistic<Total>);
+
+/// A step of a fit whose request brings the scale of its covariate.
+struct ScaledStep : Step {
+  struct Plan : Total::Plan {
+    double scale = 1;
+    friend bool operator==(const Plan&, const Plan&) = default;
+
+    template <class Archive>
+    void serialize(Archive& archive, unsigned version) {
+      Total::Plan::serialize(archive, version);
+      archive& scale;
+    }
+  };
+  struct Broadcast {
+    Plan plan{};
+    std::vector<double> beta{};
+
+    template <class Archive>
+    void serialize(Archive& archive, unsigned /*version*/) {
+      archive& plan& beta;
+    }
+  };
+  struct Prepared : Total::Prepared {
+    double scale = 1;
+  };
+  static constexpr std::string_view name = "toy_scaled_step";
+
+  [[nodiscard]] static Prepared prepare(const Plan& plan, const Table& rows) {
+    return {Total::prepare(plan, rows), plan.scale};
+  }
+  [[nodiscard]] static std::vector<double> coefficients(const Broadcast& broadcast) { return broadcast.beta; }
+  [[nodiscard]] static std::vector<double> spreads(const Prepared& prepared) {
+    double squares = 0;
+    for (const double value : prepared.values) squares += value * value;
+    return {std::sqrt(squares / static_cast<double>(prepared.values.size())) / prepared.scale};
+  }
+  [[nodiscard]] static Reply answer(const Prepared& prepared, const Broadcast& broadcast,
+                                    const DisclosureRules& rules) {
+    return Step::answer(prepared, {broadcast.plan, broadcast.beta}, rules);
+  }
+  [[nodiscard]] static std::size_t bytes(const Broadcast& broadcast) noexcept {
+    return broadcast.beta.size() * sizeof(double);
+  }
+  using SummedStatistic::bytes;
+};
+static_assert(detail::KnowsSpreads<ScaledStep> && !detail::KnowsSpreads<Step>);
+
+/// How many patients have a level, of a column that may have no other: its question is known before a row is read, its rows may be wrong.
+struct OnlyLevel : SummedStatistic {
+  struct Plan {
+    Cohort cohort{};
+    std::string column{};
+    std::string level{};
+    friend bool operator==(const Plan&, const Plan&) = default;
+
+    template <class Archive>
+    void serialize(Archive& archive, unsigned /*version*/) {
+      archive& cohort& column& level;
+    }
+  };
+  struct Broadcast {
+    Plan plan{};
+
+    template <class Archive>
+    void serialize(Archive& archive, unsigned /*version*/) {
+      archive& plan;
+    }
+  };
+  struct Prepared {
+    std::size_t rows = 0;
+  };
+  static constexpr std::string_view name = "toy_only_level";
+
+  [[nodiscard]] static std::vector<std::string> columns(const Plan& plan) { return {plan.column}; }
+  [[nodiscard]] static std::vector<std::string> complete(const Plan& plan) { return {plan.column}; }
+  [[nodiscard]] static Disclosure question(const Plan& plan) {
+    Disclosure what;
+    what.levels[plan.column] = {plan.level};
+    return what;
+  }
+  [[nodiscard]] static Prepared prepare(const Plan& plan, const Table& rows) {
+    for (const std::string& text : rows.text(plan.column)) {
+      if (text != plan.level) throw Error(error::invalid_data, "there is a level that was not agreed");
+    }
+    return {rows.rows()};
+  }
+  [[nodiscard]] static Disclosure disclosure(const Plan& plan, const Prepared& prepared) {
+    Disclosure what = question(plan);
+    what.rows = prepared.rows;
+    return what;
+  }
+  [[nodiscard]] static Reply answer(const Prepared& prepared, const Broadcast& /*broadcast*/,
+                                    const DisclosureRules& /*rules*/) {
+    return SummandBuilder().add("n", static_cast<double>(prepared.rows)).take();
+  }
+  [[nodiscard]] static std::size_t bytes(const Broadcast& broadcast) noexcept {
+    return broadcast.plan.level.size();
+  }
+  using SummedStatistic::bytes;
+};
+static_assert(detail::KnowsQuestion<OnlyLevel> && !detail::KnowsQuestion<Total>);
+
+/// Halves that hides its small half, as its hospital's rules say.
+struct HidingHalves : Halves {
+  static constexpr std::string_view name = "toy_hiding_halves";
+  static constexpr std::string_view question_name = Halves::name;
+
+  [[nodiscard]] static Disclosure disclosure(const Plan& plan, const Prepared& prepared) {
+    Disclosure what = Halves::disclosure(plan, prepared);
+    what.cells.clear();
+    return what;
+  }
+  /// \throws Error (`disclosure`) where a half is so small that nothing hides it
+  [[nodiscard]] static std::vector<std::vector<std::size_t>> groups(const Plan& /*plan*/,
+                                                                    const Prepared& prepared,
+                                                                    const DisclosureRules& rules) {
+    std::vector<std::vector<std::size_t>> told;
+    for (const auto& rows : prepared.rows) {
+      if (rows.size() == 1 && !rules.in_sum)
+        throw Error(error::disclosure, "smallest_cell: nothing hides this half");
+      if (rows.size() >= rules.smallest_cell) told.push_back(rows);
+    }
+    return told;
+  }
+};
+static_assert(detail::GroupsByRules<HidingHalves> && !detail::GroupsByRules<Halves>);
 
 /// `rows` patients with ages first, first + 1, ..., and a column "score" in which some are missing.
 inline Table patients(std::size_t rows, double first = 50, std::size_t missing = 0) {

@@ -7,6 +7,7 @@
 
 #include "healthai/core/task.hpp"
 #include "healthai/data/table.hpp"
+#include "healthai/serialization/archive.hpp"
 #include "healthai/statistics/cohort.hpp"
 #include "healthai/statistics/disclosure.hpp"
 
@@ -21,10 +22,18 @@ namespace healthai {
 /// - `T::disclosure(plan, prepared)`: what the answers will tell, for the hospital's rules.
 /// - `T::answer(prepared, broadcast, rules)`: the answer. It may leave out cells that are too small (see `rules.smallest_cell`).
 ///   Pure: the same arguments give the same bits.
-/// - Optional, of one that tells each of several groups apart (bins, levels, cells): `T::groups(plan, prepared)`, the rows of each group that it
-///   does not hide, counted from 0 among those of `prepare`. They are compared with those of earlier answers, as the cohort is.
+/// - Optional: `T::question(plan)`, what the plan alone says of what is asked (a Disclosure of columns, levels, cut points, times, whether single
+///   values leave). It is judged before a row is read, so that an error of `prepare`, which depends on the rows, tells nothing about a level or a
+///   time that may not be asked for.
+/// - Optional: `T::question_name`, where it is not `T::name`: statistics that share it tell the same of the rows of an equal plan, and are
+///   not compared with each other.
+/// - Optional, of one that tells each of several groups apart (bins, levels, cells): `T::groups(plan, prepared, rules)`, the rows of each group that
+///   it does not hide under these rules, counted from 0 among those of `prepare`; or, of one that hides none, `T::groups(plan, prepared)`. They are
+///   compared with those of earlier answers, as the cohort is. Where `rules.in_sum` it refuses nothing for being small.
 /// - Optional, of an iterative fit: `T::coefficients(broadcast)`, per standard deviation of each covariate, which are held against
-///   `rules.largest_coefficient`; such requests are counted against `rules.most_steps`, equal ones once.
+///   `rules.largest_coefficient`; such requests are counted against `rules.most_steps`, equal ones once. Where the request brings the scale of
+///   each covariate: `T::spreads(prepared)`, for each coefficient the root mean square of its column at this hospital, in the unit of the
+///   coefficients (1 where the scale is true). A coefficient counts so many times as the spread is above 1.
 ///
 /// Most are additive too (AdditiveTask), with `Summand<double>` as reply: then they run under secure aggregation and over relays.
 template <class T>
@@ -46,10 +55,49 @@ concept IterativeStatistic = Statistic<T> && requires(const typename T::Broadcas
   T::coefficients(broadcast);
 };
 template <class T>
-concept GroupingStatistic = Statistic<T> &&
-    requires(const typename T::Plan& plan, const typename T::Prepared& prepared) {
-  { T::groups(plan, prepared) } -> std::same_as<std::vector<std::vector<std::size_t>>>;
+concept KnowsSpreads = IterativeStatistic<T> && requires(const typename T::Prepared& prepared) {
+  { T::spreads(prepared) } -> std::same_as<std::vector<double>>;
 };
+template <class T>
+concept KnowsQuestion = Statistic<T> && requires(const typename T::Plan& plan) {
+  { T::question(plan) } -> std::same_as<Disclosure>;
+};
+template <class T>
+concept GroupsByRules = Statistic<T> &&
+    requires(const typename T::Plan& plan, const typename T::Prepared& prepared,
+             const DisclosureRules& rules) {
+  { T::groups(plan, prepared, rules) } -> std::same_as<std::vector<std::vector<std::size_t>>>;
+};
+template <class T>
+concept GroupingStatistic = GroupsByRules<T> ||
+    (Statistic<T>&& requires(const typename T::Plan& plan, const typename T::Prepared& prepared) {
+      { T::groups(plan, prepared) } -> std::same_as<std::vector<std::vector<std::size_t>>>;
+    });
+
+/// The rows of each group that it tells apart under these rules.
+template <GroupingStatistic T>
+[[nodiscard]] std::vector<std::vector<std::size_t>> groups_told(const typename T::Plan& plan,
+                                                                const typename T::Prepared& prepared,
+                                                                const DisclosureRules& rules) {
+  if constexpr (GroupsByRules<T>) {
+    return T::groups(plan, prepared, rules);
+  } else {
+    return T::groups(plan, prepared);
+  }
+}
+/// What is asked, whatever the rows are: the same text for equal plans of statistics that tell the same.
+template <Statistic T>
+[[nodiscard]] std::string question_text(const typename T::Plan& plan) {
+  std::string text;
+  if constexpr (requires { T::question_name; }) {
+    text = T::question_name;
+  } else {
+    text = T::name;
+  }
+  text += '\n';
+  for (const std::byte byte : to_bytes(plan)) text += static_cast<char>(byte);
+  return text;
+}
 }  // namespace detail
 
 /// A statistic whose answers are sums (see SummandBuilder): what a task struct inherits to have its reply and its sizes.

@@ -89,6 +89,7 @@ struct SiteColumns {
   };
   static constexpr std::size_t numbers = 12;
   static constexpr std::string_view name = "site_columns";
+  static constexpr std::string_view question_name = ColumnSums::name;  ///< it tells the same of the same rows
 
   [[nodiscard]] static std::vector<std::string> columns(const Plan& plan) {
     return ColumnSums::columns(plan);

@@ -24,6 +24,8 @@ struct Disclosure {
   std::map<std::string, std::vector<std::string>> levels{};
   std::map<std::string, std::size_t> cut_points{};  ///< bins of a histogram, steps of a search, by column
   std::vector<double> times{};                      ///< the grid on which patients are followed
+  /// The grid to which the times of patients are rounded; empty: to none. Unlike `times` it must be the whole public grid.
+  std::vector<double> rounded_to{};
   bool single_values = false;  ///< values of single patients leave: extremes, exact times, exact quantiles
   /// Two such answers of nearly the same rows could be subtracted from each other. False where no number of theirs leaves, only names that
   /// the rules list.

@@ -57,6 +57,13 @@ namespace detail {
   };
   if (!std::all_of(what.times.begin(), what.times.end(), on_grid))
     return DisclosureRefusal{"time_grid", "patients may be counted at the times of the public grid only"};
+  if (!what.rounded_to.empty()) {
+    // The answers on two parts of the grid could be subtracted: they round all patients alike but those between two of its times.
+    std::vector<double> whole = rules.time_grid;
+    std::sort(whole.begin(), whole.end());
+    if (what.rounded_to != whole)
+      return DisclosureRefusal{"time_grid", "times may be rounded to the whole public grid only"};
+  }
   return std::nullopt;
 }
 

@@ -63,6 +63,12 @@ struct DistinctTimes {
     return columns;
   }
   [[nodiscard]] static std::vector<std::string> complete(const Plan& plan) { return columns(plan); }
+  [[nodiscard]] static Disclosure question(const Plan& plan) {
+    Disclosure what;
+    what.columns = columns(plan);
+    what.single_values = true;
+    return what;
+  }
   [[nodiscard]] static Prepared prepare(const Plan& plan, const Table& rows) {
     SurvivalOutcomes outcomes = survival_outcomes(rows, plan.outcome);
     Prepared prepared{{}, outcomes.rows(), outcomes.num_events()};
@@ -74,12 +80,10 @@ struct DistinctTimes {
     return prepared;
   }
   [[nodiscard]] static Disclosure disclosure(const Plan& plan, const Prepared& prepared) {
-    Disclosure what;
+    Disclosure what = question(plan);
     what.rows = prepared.rows;
     what.events = prepared.events;
-    what.columns = columns(plan);
     what.times = prepared.times;
-    what.single_values = true;
     return what;
   }
   [[nodiscard]] static Reply answer(const Prepared& prepared, const Broadcast& /*broadcast*/,

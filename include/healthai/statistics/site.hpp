@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cmath>
 #include <cstddef>
 #include <map>
 #include <memory>
@@ -92,10 +93,11 @@ class StatisticsSite {
     std::optional<typename T::Prepared> prepared{};
     /// Of the cohort, and of each group in it that the answer tells apart; none where answers are not compared.
     std::vector<AnsweredRows::Rows> compared{};
-    bool noted = false;  ///< that they were answered for
+    std::string question{};  ///< for that comparison
+    bool noted = false;      ///< that they were answered for
   };
 
-  /// \throws Error (`disclosure`) where a rule forbids it, (`unknown_name`) for a column that is not there, (`file`) when what is answered
+  /// \throws Error (`disclosure`) where a rule forbids it or the data are not as asked for, (`unknown_name`) for a column that is not there, (`file`) when what is answered
   /// cannot be written down, and as the statistic does
   template <Statistic T>
   [[nodiscard]] typename T::Reply answer(Kept<T>& kept, const typename T::Broadcast& broadcast) const {
@@ -111,15 +113,16 @@ class StatisticsSite {
     std::vector<double> step;
     if constexpr (detail::IterativeStatistic<T>) {
       for (const double coefficient : T::coefficients(broadcast)) step.push_back(coefficient);
-      require_harmless(step);
+      require_harmless(step, spreads_of<T>(*kept.prepared, step.size()));
       steps = &data_->steps[{std::string(T::name), to_bytes(plan)}];
       if (steps->size() >= rules_->most_steps && !steps->contains(step))
         throw Error(error::disclosure,
                     "most_steps: a fit may take " + std::to_string(rules_->most_steps) + " different steps");
     }
-    if (!kept.noted) data_->answered.require_no_difference(kept.compared, rules_->smallest_cell);
+    if (!kept.noted)
+      data_->answered.require_no_difference(kept.compared, rules_->smallest_cell, kept.question);
     typename T::Reply reply = T::answer(*kept.prepared, broadcast, *rules_);
-    if (!kept.noted) data_->answered.note(kept.compared, rules_->smallest_cell);
+    if (!kept.noted) data_->answered.note(kept.compared, rules_->smallest_cell, kept.question);
     kept.noted = true;
     if (steps != nullptr) steps->insert(std::move(step));
     return reply;
@@ -128,19 +131,19 @@ class StatisticsSite {
   void prepare(Kept<T>& kept, const typename T::Plan& plan) const {
     const std::vector<RowFilter> filters = filters_of(*rules_, plan.cohort);
     const std::vector<std::string> complete = T::complete(plan);
-    Disclosure asked;
-    asked.columns = T::columns(plan);
-    asked.columns.insert(asked.columns.end(), complete.begin(), complete.end());
-    for (const RowFilter& filter : plan.cohort.filters) asked.columns.push_back(filter.column);
     if (rules_->enforced) {  // before a column is read at all, and without naming those that there are
+      Disclosure asked;
+      if constexpr (detail::KnowsQuestion<T>) asked = T::question(plan);
+      for (const std::string& column : T::columns(plan)) asked.columns.push_back(column);
+      asked.columns.insert(asked.columns.end(), complete.begin(), complete.end());
+      for (const RowFilter& filter : plan.cohort.filters) asked.columns.push_back(filter.column);
       require(detail::forbidden_question(*rules_, asked));
-      for (const RowFilter& filter : filters) asked.columns.push_back(filter.column);
       for (const std::string& column : asked.columns) {
         if (!data_->table.has(column))
           throw Error(error::unknown_name, "there is no column " + detail::quoted(column) + " here");
       }
     }
-    AnsweredRows::Rows rows = cohort_rows(data_->table, filters, complete);
+    AnsweredRows::Rows rows = rows_of(plan.cohort, filters, complete);
     if (rules_->enforced && !rules_->in_sum) {
       Disclosure sizes;
       sizes.rows = rows.size();
@@ -149,19 +152,24 @@ class StatisticsSite {
     try {
       kept.prepared.emplace(T::prepare(plan, data_->table.select(rows)));
     } catch (const Error& e) {
-      if (!rules_->enforced || e.id() != error::csv) throw;
-      // The table's message quotes the value that is no number: it stays here.
-      throw Error(error::invalid_data,
-                  "a column is of text where numbers are needed, or of numbers where text is");
+      // An analysis goes on without a hospital whose data are not as asked for. The table's own message quotes the value that is no number: it
+      // stays here.
+      if (rules_->enforced && e.id() == error::csv)
+        throw Error(error::disclosure,
+                    "data: a column is of text where numbers are needed, or of numbers where text is");
+      if (rules_->enforced && e.id() == error::invalid_data)
+        throw Error(error::disclosure, std::string("data: ") + e.what());
+      throw;
     }
     const Disclosure what = T::disclosure(plan, *kept.prepared);
     require(refusal(*rules_, what));
     kept.compared.clear();
     kept.noted = false;
     if (!rules_->enforced || !what.differencing) return;
+    kept.question = detail::question_text<T>(plan);
     kept.compared.push_back(std::move(rows));
     if constexpr (detail::GroupingStatistic<T>) {
-      for (AnsweredRows::Rows group : T::groups(plan, *kept.prepared)) {
+      for (AnsweredRows::Rows group : detail::groups_told<T>(plan, *kept.prepared, *rules_)) {
         for (std::size_t& row : group) row = kept.compared.front().at(row);
         kept.compared.push_back(std::move(group));
       }
@@ -170,9 +178,36 @@ class StatisticsSite {
   static void require(const std::optional<DisclosureRefusal>& forbidden) {
     if (forbidden) throw Error(error::disclosure, forbidden->text());
   }
-  void require_harmless(const std::vector<double>& coefficients) const {
-    for (const double coefficient : coefficients) {
-      if (!(coefficient >= -rules_->largest_coefficient && coefficient <= rules_->largest_coefficient)) {
+  /// An approved cohort's filters are the hospital's own: that they do not fit its table is said without them.
+  [[nodiscard]] AnsweredRows::Rows rows_of(const Cohort& cohort, const std::vector<RowFilter>& filters,
+                                           const std::vector<std::string>& complete) const {
+    try {
+      return cohort_rows(data_->table, filters, complete);
+    } catch (const Error&) {
+      if (!rules_->enforced || cohort.name.empty()) throw;
+      throw Error(error::disclosure, "cohorts: a filter of the cohort " + detail::quoted(cohort.name) +
+                                         " does not fit the column that it is of");
+    }
+  }
+  /// By how much more than the scales of the request each coefficient counts: the nearest power of two, so that a refusal tells no more of a
+  /// column's values than their order of magnitude.
+  template <class T>
+  [[nodiscard]] static std::vector<double> spreads_of(const typename T::Prepared& prepared,
+                                                      std::size_t coefficients) {
+    std::vector<double> spreads(coefficients, 1);
+    if constexpr (detail::KnowsSpreads<T>) {
+      spreads = T::spreads(prepared);
+      if (spreads.size() != coefficients)
+        throw Error(error::invalid_argument, "expected " + std::to_string(spreads.size()) +
+                                                 " coefficients, got " + std::to_string(coefficients));
+      for (double& spread : spreads) spread = spread <= 1 ? 1 : std::exp2(std::round(std::log2(spread)));
+    }
+    return spreads;
+  }
+  void require_harmless(const std::vector<double>& coefficients, const std::vector<double>& spreads) const {
+    for (std::size_t i = 0; i < coefficients.size(); ++i) {
+      const double size = std::abs(coefficients[i]) * spreads[i];
+      if (!(size <= rules_->largest_coefficient)) {  // also what is not a number
         throw Error(
             error::disclosure,
             "largest_coefficient: a coefficient, per standard deviation of its covariate, is beyond what a "
