@@ -275,7 +275,6 @@ static_assert(detail::KnowsQuestion<OnlyLevel> && !detail::KnowsQuestion<Total>)
 /// Halves that hides its small half, as its hospital's rules say.
 struct HidingHalves : Halves {
   static constexpr std::string_view name = "toy_hiding_halves";
-  static constexpr std::string_view question_name = Halves::name;
 
   [[nodiscard]] static Disclosure disclosure(const Plan& plan, const Prepared& prepared) {
     Disclosure what = Halves::disclosure(plan, prepared);
