@@ -337,7 +337,7 @@ TEST_CASE("site: the steps of a fit are few, and near what a fit needs") {
   forbids<ScaledStep>(fits, scaled(0, 0), "largest_coefficient: ");  // a spread without end
   ScaledStep::Broadcast two = scaled(1, age);
   two.beta = {1, 1};
-  refuses([&] { return ask<ScaledStep>(fits, two); }, "expected 1 coefficients, got 2");
+  refuses([&] { return ask<ScaledStep>(fits, two); }, "expected at most 1 coefficients, got 2");
   // Rules that are off count nothing.
   const TaskHandlers open = StatisticsSite(patients(60), DisclosureRules::off()).handlers<Step>();
   for (int i = 0; i < 100; ++i) CHECK_NOTHROW(ask<Step>(open, {plan, {i + 21.0}}));

@@ -33,7 +33,8 @@ namespace healthai {
 /// - Optional, of an iterative fit: `T::coefficients(broadcast)`, per standard deviation of each covariate, which are held against
 ///   `rules.largest_coefficient`; such requests are counted against `rules.most_steps`, equal ones once. Where the request brings the scale of
 ///   each covariate: `T::spreads(prepared)`, for each coefficient the root mean square of its column at this hospital, in the unit of the
-///   coefficients (1 where the scale is true). A coefficient counts so many times as the spread is above 1.
+///   coefficients (1 where the scale is true). A coefficient counts so many times as the spread is above 1. Of a request
+///   with fewer coefficients they are the first.
 ///
 /// Most are additive too (AdditiveTask), with `Summand<double>` as reply: then they run under secure aggregation and over relays.
 template <class T>

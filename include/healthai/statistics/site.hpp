@@ -197,8 +197,8 @@ class StatisticsSite {
     std::vector<double> spreads(coefficients, 1);
     if constexpr (detail::KnowsSpreads<T>) {
       spreads = T::spreads(prepared);
-      if (spreads.size() != coefficients)
-        throw Error(error::invalid_argument, "expected " + std::to_string(spreads.size()) +
+      if (spreads.size() < coefficients)
+        throw Error(error::invalid_argument, "expected at most " + std::to_string(spreads.size()) +
                                                  " coefficients, got " + std::to_string(coefficients));
       for (double& spread : spreads) spread = spread <= 1 ? 1 : std::exp2(std::round(std::log2(spread)));
     }
