@@ -262,7 +262,7 @@ void logrank(Study& study) {
   const Strata strata = parse_strata(f.strata, "none");
   const auto work = [&](auto& hospitals) {
     healthai::SurvivalPlan plan = survival_plan(study, hospitals, strata);
-    plan.times = strata.by_site ? f.grid : time_grid(study);
+    plan.times = strata.by_site && !study.rules.enforced ? f.grid : time_grid(study);
     const healthai::LogRankResult found = healthai::log_rank(hospitals, plan, {{}, f.rho, strata.by_site});
     const std::string formula = surv(f) + " ~ " + f.by + (strata.by_site ? " + strata(site)" : "") +
                                 (strata.column.empty() ? "" : " + strata(" + strata.column + ")");

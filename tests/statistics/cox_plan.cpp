@@ -94,4 +94,30 @@ TEST_CASE("the columns that are read, and the units of covariates") {
   refuses([&] { return detail::scaled_model_matrix(wrong, table); }, "2 means and 1 scales");
 }
 
+TEST_CASE("units that are none are refused") {
+  Table table("two");
+  table.add_numeric("days", {20, 90}).add_numeric("status", {2, 2}).add_numeric("age", {40, 65});
+  table.add_text("ward", {"b", "a"}).add_numeric("year", {2007, 2008});
+  const double infinite = std::numeric_limits<double>::infinity();
+  const double none = std::numeric_limits<double>::quiet_NaN();
+  const auto prepared = CoxMoments::prepare(full_plan(), table);
+  for (const double scale : {0.0, -1.0, infinite, none}) {
+    ScaledCoxPlan plan = full_plan();
+    plan.scales[1] = scale;
+    refuses([&] { return detail::scaled_model_matrix(plan, table); }, error::invalid_argument,
+            "scales that are finite and above 0");
+    refuses(
+        [&] {
+          return CoxMoments::answer(prepared, {plan, {0, 0}, {1, scale}, 0}, DisclosureRules::off());
+        },
+        error::invalid_argument, "scales that are finite and above 0");
+  }
+  for (const double mean : {infinite, -infinite, none}) {
+    ScaledCoxPlan plan = full_plan();
+    plan.means[0] = mean;
+    refuses([&] { return CoxSiteStep::prepare(plan, table); }, error::invalid_argument,
+            "means that are finite");
+  }
+}
+
 }  // namespace statistics_cox_plan_test

@@ -62,13 +62,13 @@ TEST_CASE(
   Disclosure what = CoxRiskSets::disclosure(plan, CoxRiskSets::prepare(plan, eight()));
   CHECK(what.single_values);
   CHECK(what.times == std::vector<double>{1, 2, 5, 9});
-  CHECK(what.cells == std::vector<double>{1, 3, 3, 2, 1, 1});
+  CHECK(what.cells == std::vector<double>{1, 3, 3, 2, 1, 1, /*before*/ 0});
   plan.ties = Ties::breslow;
   plan.time_grid = {2, 5, 9};
   plan.cells = {{0, 2, 2}, {0, 5, 2}, {0, 9, 1}};
   what = CoxRiskSets::disclosure(plan, CoxRiskSets::prepare(plan, eight()));
   CHECK_FALSE(what.single_values);
-  CHECK(what.cells == std::vector<double>{3, 3, 2});
+  CHECK(what.cells == std::vector<double>{3, 3, 2, /*before*/ 0, /*on the grid*/ 3, 3, 2, 0});
   plan.cells = {{0, 2, 2}, {0, 5, 2}};
   refuses([&] { return CoxRiskSets::prepare(plan, eight()); }, error::invalid_data,
           "a time that was not agreed on");
@@ -77,8 +77,114 @@ TEST_CASE(
   static_cast<CoxPlan&>(counts) = plan;
   counts.times = plan.time_grid;
   what = CoxEventCounts::disclosure(counts, CoxEventCounts::prepare(counts, eight()));
-  CHECK(what.cells == std::vector<double>{0, 3, 3, 2});
+  CHECK(what.cells == std::vector<double>{0, 3, 3, 2, /*on the grid*/ 3, 3, 2, 0});
   CHECK(what.times == plan.time_grid);
+}
+
+TEST_CASE(
+    "who leaves before the first time is told, by stratum, and who leaves at times of the grid that are no "
+    "cells") {
+  CoxRiskSets::Plan plan;
+  static_cast<ScaledCoxPlan&>(plan) = plan_of();
+  plan.covariates = parse_covariates("age");
+  plan.means = {57};
+  plan.scales = {11};
+  plan.strata = "sex";
+  plan.strata_levels = {"1", "2", "3"};
+  plan.ties = Ties::breslow;
+  Table late("late");
+  late.add_numeric("time", {1, 2, 2, 5, 6, 7}).add_numeric("dead", {0, 0, 0, 1, 0, 1});
+  late.add_numeric("sex", {1, 1, 2, 1, 2, 1}).add_numeric("age", {40, 50, 60, 70, 45, 55});
+  plan.cells = {{0, 5, 1}, {0, 7, 1}};
+  CHECK(CoxRiskSets::disclosure(plan, CoxRiskSets::prepare(plan, late)).cells ==
+        std::vector<double>{1, 1, /*before*/ 2, 2, 0});
+  plan.time_grid = {2, 4, 5, 8};
+  plan.cells = {{0, 5, 1}, {0, 8, 1}};
+  CHECK(CoxRiskSets::disclosure(plan, CoxRiskSets::prepare(plan, late)).cells ==
+        std::vector<double>{
+            1, 1, /*before*/ 2, 2, 0, /*on the grid*/ 2, 0, 1, 1, 0, /**/ 1, 0, 0, 1, 0, /**/ 0, 0, 0, 0, 0});
+}
+
+TEST_CASE("under rules the sums over events are of all, whichever block is asked for") {
+  CoxRiskSets::Plan plan;
+  static_cast<ScaledCoxPlan&>(plan) = plan_of();
+  plan.cells = {{0, 1, 1}, {0, 2, 1}, {0, 5, 2}, {0, 9, 1}};
+  const auto prepared = CoxRiskSets::prepare(plan, eight());
+  const auto asked = [&](std::uint64_t from, std::uint64_t to, const DisclosureRules& rules) {
+    return Sums{CoxRiskSets::answer(prepared, {plan, {0.3, -0.2}, from, to}, rules).vectors, {}};
+  };
+  const auto events = [&](std::uint64_t from, std::uint64_t to, const DisclosureRules& rules) {
+    const Sums sums = asked(from, to, rules);
+    const auto values = sums.vector("events", 3);
+    return std::vector<double>(values.begin(), values.end());
+  };
+  const DisclosureRules off = DisclosureRules::off();
+  const DisclosureRules rules;
+  CHECK(events(0, 4, rules) == events(0, 4, off));
+  CHECK(events(0, 1, rules) == events(0, 4, off));
+  CHECK(events(0, 1, off) != events(0, 4, off));
+  for (std::uint64_t cell = 1; cell < 4; ++cell) {
+    CHECK(events(cell, cell + 1, rules) == std::vector<double>(3, 0.0));
+    CHECK(events(cell, cell + 1, off) != std::vector<double>(3, 0.0));
+  }
+  // The coordinator adds up the same.
+  detail::RiskSetLikelihood whole(plan), blocks(plan);
+  whole.add(asked(0, 4, off), 0, 4);
+  blocks.add(asked(3, 4, rules), 3, 4);
+  blocks.add(asked(0, 3, rules), 0, 3);
+  CHECK(near(whole.point().log_likelihood, blocks.point().log_likelihood, 1e-14));
+  CHECK(whole.point().score.isApprox(blocks.point().score, 1e-13));
+}
+
+TEST_CASE("every question of a regression tells the grid to which it rounds times") {
+  ScaledCoxPlan plan = plan_of();
+  const auto grids = [&] {
+    CoxEventCounts::Plan counts;
+    static_cast<CoxPlan&>(counts) = plan;
+    counts.times = {2, 5, 9};
+    CoxRiskSets::Plan risk_sets;
+    static_cast<ScaledCoxPlan&>(risk_sets) = plan;
+    risk_sets.cells = {{0, 1, 1}, {0, 2, 1}, {0, 5, 2}, {0, 9, 1}};
+    std::vector<std::vector<double>> all{
+        CoxMagnitudes::disclosure(plan, CoxMagnitudes::prepare(plan, eight())).rounded_to,
+        CoxMoments::disclosure(plan, CoxMoments::prepare(plan, eight())).rounded_to,
+        CoxSiteStep::disclosure(plan, CoxSiteStep::prepare(plan, eight())).rounded_to,
+        CoxConcordance::disclosure(plan, CoxConcordance::prepare(plan, eight())).rounded_to,
+        CoxBaseline::disclosure(plan, CoxBaseline::prepare(plan, eight())).rounded_to,
+        CoxRiskSets::disclosure(risk_sets, CoxRiskSets::prepare(risk_sets, eight())).rounded_to};
+    if (!plan.time_grid.empty())
+      all.push_back(CoxEventCounts::disclosure(counts, CoxEventCounts::prepare(counts, eight())).rounded_to);
+    return all;
+  };
+  CHECK(grids() == std::vector<std::vector<double>>(6));
+  plan.time_grid = {1, 2, 5, 9};
+  const auto told = grids();
+  CHECK(told.size() == 7);
+  for (const std::vector<double>& grid : told) CHECK(grid == plan.time_grid);
+}
+
+TEST_CASE("strata are told, with their patients, also where the plan does not name them") {
+  ScaledCoxPlan plan = plan_of();
+  plan.covariates = parse_covariates("age");
+  plan.means = {57};
+  plan.scales = {11};
+  const auto step = [&] { return CoxSiteStep::disclosure(plan, CoxSiteStep::prepare(plan, eight())); };
+  const auto pairs = [&] { return CoxConcordance::disclosure(plan, CoxConcordance::prepare(plan, eight())); };
+  const auto hazards = [&] { return CoxBaseline::disclosure(plan, CoxBaseline::prepare(plan, eight())); };
+  const std::vector<double> without = step().cells;
+  CHECK(step().levels.empty());
+  CHECK(pairs().cells == without);
+  plan.strata = "sex";
+  std::vector<double> with = without;
+  with.insert(with.end(), {6, 2});
+  for (const Disclosure& what : {step(), pairs(), hazards()}) {
+    CHECK(what.cells == with);
+    REQUIRE(what.levels.contains("sex"));
+    CHECK(what.levels.at("sex") == std::vector<std::string>{"1", "2"});
+  }
+  // A plan that names others does not hide those that are here.
+  plan.strata_levels = {"2", "3"};
+  CHECK(pairs().levels.at("sex") == std::vector<std::string>{"2", "3", "1"});
 }
 
 TEST_CASE("blocks of times: the parts of a step are those of the whole") {

@@ -173,6 +173,16 @@ TEST_CASE("what an answer tells") {
   CHECK_FALSE(what.single_values);
 }
 
+TEST_CASE("the rows of each stratum and group, to be compared with those of other answers") {
+  SurvivalPlan question = plan({1, 2});
+  question.by = {"group", {"b", "a"}};
+  question.strata = {"ward", {"w", "v"}};
+  const auto prepared = LifeTable::prepare(
+      question, table({1, 2, 1, 2}, {1, 1, 0, 1}, {"a", "b", "a", "a"}, {"w", "w", "w", "v"}));
+  CHECK(LifeTable::groups(question, prepared, strict({1, 2})) ==
+        std::vector<std::vector<std::size_t>>{/*w b*/ {1}, /*w a*/ {0, 2}, /*v b*/ {}, /*v a*/ {3}});
+}
+
 TEST_CASE("plans that cannot be answered") {
   const Table some = table({1}, {1});
   const auto prepare = [&](const SurvivalPlan& question) {

@@ -71,6 +71,43 @@ TEST_CASE("what an answer tells") {
   CHECK_FALSE(what.single_values);
 }
 
+TEST_CASE("the patients of each stratum are told") {
+  SiteLogRank::Plan question = plan();
+  question.survival.strata = {"s", {"y", "x", "z"}};
+  const Table three = patients().select(std::vector<std::size_t>{0, 1, 3});
+  const Disclosure what = SiteLogRank::disclosure(question, SiteLogRank::prepare(question, three));
+  CHECK(what.cells == std::vector<double>{1, 1, 2, 2, 0, 0, /*strata*/ 1, 2, 0});
+  CHECK(what.levels.at("s") == question.survival.strata.levels);
+}
+
+TEST_CASE("under rules: at all times of their grid, with a rho of 0 or 1") {
+  DisclosureRules rules;
+  rules.time_grid = {4, 2};
+  const auto patients_of = [](const SiteLogRank::Plan& question, const DisclosureRules& under) {
+    return SiteLogRank::answer(SiteLogRank::prepare(question, patients()), {question}, under)
+        .vectors.front()
+        .values;
+  };
+  SiteLogRank::Plan question = plan();
+  for (const std::vector<double>& times : {std::vector<double>{}, {2}, {4}, {2, 3, 4}}) {
+    question.survival.times = times;
+    refuses([&] { return patients_of(question, rules); }, error::disclosure, "time_grid: ");
+    CHECK(patients_of(question, DisclosureRules::off()) == std::vector<double>{2, 2, 0});
+  }
+  question.survival.times = {2, 4};
+  for (const double rho : {0.0, 1.0}) {
+    question.rho = rho;
+    CHECK(patients_of(question, rules) == std::vector<double>{2, 2, 0});
+  }
+  question.rho = 0.5;
+  refuses([&] { return patients_of(question, rules); }, error::disclosure, "single_values: ");
+  CHECK(patients_of(question, DisclosureRules::off()) == std::vector<double>{2, 2, 0});
+  // Rules without a grid allow none.
+  question.rho = 0;
+  question.survival.times.clear();
+  refuses([&] { return patients_of(question, DisclosureRules{}); }, error::disclosure, "time_grid: ");
+}
+
 TEST_CASE("the answer fits the ranges of a secure sum by name and size") {
   const SiteLogRank::Broadcast request{plan()};
   const auto answer =

@@ -71,7 +71,7 @@ struct CoxBaseline {
     what.cells.insert(what.cells.end(), prepared.leaving.begin(), prepared.leaving.end());
     what.times = plan.time_grid;
     what.single_values = plan.time_grid.empty();
-    if (!plan.strata.empty()) what.levels[plan.strata] = prepared.site.levels;
+    detail::tell_strata(what, plan, prepared.site.levels, prepared.site.patients);
     return what;
   }
   [[nodiscard]] static const std::vector<double>& coefficients(const Broadcast& broadcast) noexcept {

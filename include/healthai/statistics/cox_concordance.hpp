@@ -68,7 +68,15 @@ struct CoxConcordance : SummedStatistic {
     return prepared;
   }
   [[nodiscard]] static Disclosure disclosure(const Plan& plan, const Prepared& prepared) {
-    return detail::cox_disclosure(plan, prepared.rows, prepared.events, prepared.cells);
+    Disclosure what = detail::cox_disclosure(plan, prepared.rows, prepared.events, prepared.cells);
+    std::vector<std::string> levels;
+    std::vector<double> patients;
+    for (const auto& [level, stratum] : prepared.strata) {
+      levels.push_back(level);
+      patients.push_back(static_cast<double>(stratum.times.size()));
+    }
+    detail::tell_strata(what, plan, levels, patients);
+    return what;
   }
   [[nodiscard]] static const std::vector<double>& coefficients(const Broadcast& broadcast) noexcept {
     return broadcast.coefficients;

@@ -34,17 +34,34 @@ struct CoxRows {
             cross_tables(table, plan.covariates, outcomes.events)};
   }
 };
+/// What is asked, whoever's rows it is asked of. Times that are rounded to one grid and to another, with the same patients, would tell the
+/// few that are between the two.
+[[nodiscard]] inline Disclosure cox_question(const CoxPlan& plan) {
+  Disclosure what;
+  what.columns = columns_of(plan);
+  what.levels = levels_of(plan.covariates);
+  if (!plan.strata_levels.empty()) what.levels[plan.strata] = plan.strata_levels;
+  what.rounded_to = plan.time_grid;
+  return what;
+}
 [[nodiscard]] inline Disclosure cox_disclosure(const CoxPlan& plan, std::size_t rows, std::size_t events,
                                                const std::vector<double>& cells) {
-  Disclosure what;
+  Disclosure what = cox_question(plan);
   what.rows = rows;
   what.events = events;
   what.parameters = term_names(plan.covariates).size();
   what.cells = cells;
-  what.columns = columns_of(plan);
-  what.levels = levels_of(plan.covariates);
-  if (!plan.strata_levels.empty()) what.levels[plan.strata] = plan.strata_levels;
   return what;
+}
+/// Adds the strata that were found, also where the plan names none. \param sizes  patients of each, at least one
+inline void tell_strata(Disclosure& what, const CoxPlan& plan, const std::vector<std::string>& found,
+                        const std::vector<double>& sizes) {
+  if (plan.strata.empty()) return;
+  std::vector<std::string>& levels = what.levels[plan.strata];
+  for (const std::string& level : found) {
+    if (std::find(levels.begin(), levels.end(), level) == levels.end()) levels.push_back(level);
+  }
+  what.cells.insert(what.cells.end(), sizes.begin(), sizes.end());
 }
 
 /// Names of a Cox regression's broadcasts; what they weigh for a report of the traffic.
@@ -162,12 +179,14 @@ struct CoxMoments : SummedStatistic {
   [[nodiscard]] static Disclosure disclosure(const Plan& plan, const Prepared& prepared) {
     return detail::cox_disclosure(plan, prepared.rows, prepared.events, prepared.cells);
   }
-  /// \throws Error (`invalid_argument`) for other numbers of means or scales than of terms; (`refused`) for a sum beyond its range
+  /// \throws Error (`invalid_argument`) for other numbers of means or scales than of terms, a mean that is not finite or a scale that is not
+  /// finite and above 0; (`refused`) for a sum beyond its range
   [[nodiscard]] static Reply answer(const Prepared& prepared, const Broadcast& broadcast,
                                     const DisclosureRules& /*rules*/) {
     const std::size_t terms = prepared.x.cols;
     if (broadcast.means.size() != terms || broadcast.scales.size() != terms)
       throw Error(error::invalid_argument, "moments need a mean and a scale for each term");
+    detail::require_units(broadcast.means, broadcast.scales);
     std::vector<double> sums(terms), squares(terms), other(terms);
     for (std::size_t row = 0; row < prepared.rows; ++row) {
       for (std::size_t j = 0; j < terms; ++j) {

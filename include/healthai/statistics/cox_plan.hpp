@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "healthai/core/error.hpp"
+#include "healthai/core/finite.hpp"
 #include "healthai/data/table.hpp"
 #include "healthai/model/detail/partial_likelihood.hpp"
 #include "healthai/statistics/cohort.hpp"
@@ -74,7 +75,16 @@ namespace detail {
   return outcomes;
 }
 
-/// The model matrix in the units of the plan. \throws Error (`invalid_argument`) for other numbers of means or scales than of terms
+/// \throws Error (`invalid_argument`) for a mean that is not finite, or a scale that is not finite and above 0
+inline void require_units(const std::vector<double>& means, const std::vector<double>& scales) {
+  if (!std::all_of(means.begin(), means.end(), [](double mean) { return is_finite(mean); }) ||
+      !std::all_of(scales.begin(), scales.end(), [](double scale) { return is_finite(scale) && scale > 0; }))
+    throw Error(error::invalid_argument,
+                "a Cox regression: expected means that are finite, and scales that are finite and above 0");
+}
+
+/// The model matrix in the units of the plan. \throws Error (`invalid_argument`) for other numbers of means or scales than of terms, and
+/// as `require_units`
 [[nodiscard]] inline DesignMatrix scaled_model_matrix(const ScaledCoxPlan& plan, const Table& rows) {
   DesignMatrix x = model_matrix(rows, plan.covariates);
   if (plan.means.size() != x.cols || plan.scales.size() != x.cols) {
@@ -82,6 +92,7 @@ namespace detail {
                                              " terms came with " + std::to_string(plan.means.size()) +
                                              " means and " + std::to_string(plan.scales.size()) + " scales");
   }
+  require_units(plan.means, plan.scales);
   for (std::size_t i = 0; i < x.values.size(); ++i)
     x.values[i] = (x.values[i] - plan.means[i % x.cols]) / plan.scales[i % x.cols];
   return x;

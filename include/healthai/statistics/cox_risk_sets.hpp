@@ -27,6 +27,22 @@ namespace detail {
                              : level_indices(rows, plan.strata, plan.strata_levels);
 }
 
+/// How many patients of each stratum have each time of the plan's grid, and how many one beyond it: what sums at some of these times and at
+/// others, subtracted, would tell. Empty without a grid.
+[[nodiscard]] inline std::vector<double> leaving_on_grid(const CoxPlan& plan,
+                                                         const std::vector<double>& times,
+                                                         const std::vector<std::size_t>& strata) {
+  if (plan.time_grid.empty()) return {};
+  const std::size_t intervals = plan.time_grid.size() + 1;
+  std::vector<double> leaving((plan.strata.empty() ? 1 : plan.strata_levels.size()) * intervals);
+  for (std::size_t row = 0; row < times.size(); ++row) {
+    const auto interval = static_cast<std::size_t>(
+        std::lower_bound(plan.time_grid.begin(), plan.time_grid.end(), times[row]) - plan.time_grid.begin());
+    ++leaving[strata[row] * intervals + interval];
+  }
+  return leaving;
+}
+
 }  // namespace detail
 
 /// How many events there are at each of the agreed times, in each stratum: which risk sets a Cox regression with a common baseline hazard
@@ -51,8 +67,9 @@ struct CoxEventCounts : SummedStatistic {
     }
   };
   struct Prepared {
-    std::vector<double> events{};   ///< of each stratum at each time
-    std::vector<double> leaving{};  ///< the patients whose time is from one of the times to before the next
+    std::vector<double> events{};  ///< of each stratum at each time
+    std::vector<double>
+        leaving{};  ///< the patients whose time is from one of the times to before the next, and those at each of the grid
     std::size_t rows = 0;
     std::size_t all_events = 0;
   };
@@ -77,6 +94,8 @@ struct CoxEventCounts : SummedStatistic {
         throw Error(error::invalid_data, "there is an event at a time that was not agreed on");
       ++prepared.events[strata[row] * times + after - 1];
     }
+    const std::vector<double> on_grid = detail::leaving_on_grid(plan, outcomes.times, strata);
+    prepared.leaving.insert(prepared.leaving.end(), on_grid.begin(), on_grid.end());
     return prepared;
   }
   [[nodiscard]] static Disclosure disclosure(const Plan& plan, const Prepared& prepared) {
@@ -114,7 +133,8 @@ struct CoxCell {
 /// weighted covariates and of their weighted products (packed lower triangle) over the patients whose time is from that of the cell to before
 /// the next of the stratum, "leaving". Sums over a risk set are these from its cell to the last: so a hospital goes through its rows once
 /// a step, and what it tells is the same as with the sums over risk sets, which differ by these. With Efron's ties also, for cells of several
-/// events, the same sums over the patients with the events, "tied". "events" is the sum of x b and of x over the events of the block.
+/// events, the same sums over the patients with the events, "tied". "events" is the sum of x b and of x over the events of the block; under rules over all events, with the block that begins with
+/// the first cell, and 0 with all others: of a chosen block it could be one event's.
 struct CoxRiskSets : SummedStatistic {
   struct Plan : ScaledCoxPlan {
     std::vector<CoxCell> cells{};  ///< with events, ascending by stratum and time
@@ -151,7 +171,8 @@ struct CoxRiskSets : SummedStatistic {
     std::vector<unsigned char> event{};
     std::size_t rows = 0;
     std::size_t events = 0;
-    std::vector<double> groups{};  ///< how many patients stand behind the numbers
+    std::vector<double>
+        groups{};  ///< how many patients stand behind the numbers, and behind what they leave out
   };
   static constexpr std::string_view name = "cox_risk_sets.f64";
   /// Beyond exp(this) weights are not added up: see "beyond".
@@ -168,6 +189,7 @@ struct CoxRiskSets : SummedStatistic {
     Prepared prepared;
     prepared.rows = outcomes.rows();
     prepared.events = outcomes.num_events();
+    std::vector<double> outside(plan.strata.empty() ? 1 : plan.strata_levels.size());
     std::vector<std::size_t> cell_of(x.rows, cells);
     prepared.first.assign(cells + 1, 0);
     for (std::size_t row = 0; row < x.rows; ++row) {
@@ -179,7 +201,10 @@ struct CoxRiskSets : SummedStatistic {
       const bool inside = after != plan.cells.begin() && after[-1].stratum == strata[row];
       if (outcomes.events[row] == 1 && !(inside && after[-1].time == outcomes.times[row]))
         throw Error(error::invalid_data, "there is an event at a time that was not agreed on");
-      if (!inside) continue;
+      if (!inside) {
+        ++outside[strata[row]];
+        continue;
+      }
       cell_of[row] = static_cast<std::size_t>(after - plan.cells.begin()) - 1;
       ++prepared.first[cell_of[row] + 1];
     }
@@ -204,6 +229,9 @@ struct CoxRiskSets : SummedStatistic {
       prepared.groups.push_back(events[cell]);
       prepared.groups.push_back(leaving - events[cell]);
     }
+    const std::vector<double> on_grid = detail::leaving_on_grid(plan, outcomes.times, strata);
+    prepared.groups.insert(prepared.groups.end(), outside.begin(), outside.end());
+    prepared.groups.insert(prepared.groups.end(), on_grid.begin(), on_grid.end());
     return prepared;
   }
   [[nodiscard]] static Disclosure disclosure(const Plan& plan, const Prepared& prepared) {
@@ -217,7 +245,7 @@ struct CoxRiskSets : SummedStatistic {
   }
   /// \throws Error (`invalid_argument`) for other numbers of coefficients than of terms, or a block that is not there
   [[nodiscard]] static Reply answer(const Prepared& prepared, const Broadcast& broadcast,
-                                    const DisclosureRules& /*rules*/) {
+                                    const DisclosureRules& rules) {
     const Plan& plan = broadcast.plan;
     const std::size_t terms = broadcast.coefficients.size();
     if (terms != plan.scales.size() || broadcast.from >= broadcast.to || broadcast.to > plan.cells.size())
@@ -235,8 +263,7 @@ struct CoxRiskSets : SummedStatistic {
       double* const dying = tied.data() + (tied.size() - (with_tied ? width : 0));
       for (std::size_t row = prepared.first[cell]; row < prepared.first[cell + 1]; ++row) {
         const double* const x = prepared.x.data() + row * terms;
-        double predictor = 0;
-        for (std::size_t j = 0; j < terms; ++j) predictor += x[j] * broadcast.coefficients[j];
+        const double predictor = predictor_of(x, broadcast.coefficients);
         if (!(std::fabs(predictor) <= largest_predictor)) {
           ++beyond;
           continue;
@@ -245,8 +272,15 @@ struct CoxRiskSets : SummedStatistic {
         add(weight, x, terms, all);
         if (prepared.event[row] == 0) continue;
         if (with_tied) add(weight, x, terms, dying);
-        events[0] += predictor;
-        for (std::size_t j = 0; j < terms; ++j) events[1 + j] += x[j];
+        if (!rules.enforced) add_event(predictor, x, events);
+      }
+    }
+    if (rules.enforced && broadcast.from == 0) {
+      for (std::size_t row = 0; row < prepared.event.size(); ++row) {
+        const double* const x = prepared.x.data() + row * terms;
+        const double predictor = predictor_of(x, broadcast.coefficients);
+        if (prepared.event[row] != 0 && std::fabs(predictor) <= largest_predictor)
+          add_event(predictor, x, events);
       }
     }
     SummandBuilder reply;
@@ -261,6 +295,16 @@ struct CoxRiskSets : SummedStatistic {
   using SummedStatistic::bytes;
 
  private:
+  [[nodiscard]] static double predictor_of(const double* x,
+                                           const std::vector<double>& coefficients) noexcept {
+    double predictor = 0;
+    for (std::size_t j = 0; j < coefficients.size(); ++j) predictor += x[j] * coefficients[j];
+    return predictor;
+  }
+  static void add_event(double predictor, const double* x, std::vector<double>& events) noexcept {
+    events[0] += predictor;
+    for (std::size_t j = 0; j + 1 < events.size(); ++j) events[1 + j] += x[j];
+  }
   static void add(double weight, const double* x, std::size_t terms, double* sums) noexcept {
     *sums++ += weight;
     for (std::size_t j = 0; j < terms; ++j) *sums++ += weight * x[j];

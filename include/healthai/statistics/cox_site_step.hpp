@@ -30,6 +30,7 @@ struct CoxSiteRows {
   std::size_t rows = 0;
   std::size_t events = 0;
   std::vector<double> cells{};
+  std::vector<double> patients{};  ///< of each stratum
 
   [[nodiscard]] static CoxSiteRows of(const ScaledCoxPlan& plan, const Table& table) {
     const SurvivalOutcomes outcomes = cox_outcomes(plan, table);
@@ -59,6 +60,7 @@ struct CoxSiteRows {
         events.push_back(outcomes.events[row]);
       }
       site.levels.push_back(level.second);
+      site.patients.push_back(static_cast<double>(rows.size()));
       site.models.emplace_back(std::move(features), times, events, CoxOptions{plan.ties, 0});
     }
     return site;
@@ -106,7 +108,9 @@ struct CoxSiteStep : SummedStatistic {
     return detail::CoxSiteRows::of(plan, rows);
   }
   [[nodiscard]] static Disclosure disclosure(const Plan& plan, const Prepared& prepared) {
-    return detail::cox_disclosure(plan, prepared.rows, prepared.events, prepared.cells);
+    Disclosure what = detail::cox_disclosure(plan, prepared.rows, prepared.events, prepared.cells);
+    detail::tell_strata(what, plan, prepared.levels, prepared.patients);
+    return what;
   }
   [[nodiscard]] static const std::vector<double>& coefficients(const Broadcast& broadcast) noexcept {
     return broadcast.coefficients;

@@ -95,6 +95,14 @@ struct LifeTable : SummedStatistic {
     what.times = plan.times;
     return what;
   }
+  /// The patients of each stratum and group, whose numbers leave as they are.
+  [[nodiscard]] static std::vector<std::vector<std::size_t>> groups(const Plan& /*plan*/,
+                                                                    const Prepared& prepared,
+                                                                    const DisclosureRules& /*rules*/) {
+    std::vector<std::vector<std::size_t>> rows(prepared.patients.size());
+    for (std::size_t row = 0; row < prepared.cell.size(); ++row) rows[prepared.cell[row]].push_back(row);
+    return rows;
+  }
   /// \throws Error (`disclosure`) under rules for times that are not of their grid
   [[nodiscard]] static Reply answer(const Prepared& prepared, const Broadcast& broadcast,
                                     const DisclosureRules& rules) {

@@ -19,6 +19,7 @@
 #include "healthai/statistics/column_levels.hpp"
 #include "healthai/statistics/concept.hpp"
 #include "healthai/statistics/covariates.hpp"
+#include "healthai/statistics/detail/patient_cells.hpp"
 #include "healthai/statistics/disclosure.hpp"
 #include "healthai/statistics/meta_analysis.hpp"
 #include "healthai/statistics/survival_outcome.hpp"
@@ -69,6 +70,7 @@ struct LocalCoxFit {
   struct Prepared {
     SurvivalOutcomes outcomes{};
     DesignMatrix covariates{};
+    std::vector<double> cells{};  ///< how many patients stand behind the numbers
   };
   static constexpr std::string_view name = "local_cox_fit";
 
@@ -80,18 +82,18 @@ struct LocalCoxFit {
   }
   [[nodiscard]] static std::vector<std::string> complete(const Plan& plan) { return columns(plan); }
   [[nodiscard]] static Prepared prepare(const Plan& plan, const Table& rows) {
-    return {survival_outcomes(rows, plan.outcome), model_matrix(rows, plan.covariates)};
+    Prepared prepared{survival_outcomes(rows, plan.outcome), model_matrix(rows, plan.covariates), {}};
+    prepared.cells = detail::cross_tables(rows, plan.covariates, prepared.outcomes.events);
+    return prepared;
   }
   [[nodiscard]] static Disclosure disclosure(const Plan& plan, const Prepared& prepared) {
     Disclosure what;
     what.rows = prepared.outcomes.rows();
     what.events = prepared.outcomes.num_events();
     what.parameters = prepared.covariates.cols;
-    what.cells = {static_cast<double>(what.rows), static_cast<double>(*what.events)};
+    what.cells = prepared.cells;
     what.columns = columns(plan);
-    for (const Covariate& covariate : plan.covariates) {
-      if (covariate.categorical) what.levels[covariate.column] = covariate.levels;
-    }
+    what.levels = detail::levels_of(plan.covariates);
     return what;
   }
   /// A fit that fails is an answer too: `problem` says why, under rules without a word about the data.

@@ -38,7 +38,8 @@ inline void require_rho(double rho) {
 }  // namespace detail
 
 /// What a hospital adds to a log-rank test that is stratified by hospital: observed and expected events of its own patients and their
-/// covariance. No times leave, so that it needs no grid; a hospital needs no patients of all groups.
+/// covariance. No times leave, so that it needs no grid unless rules are enforced: then it is made at all times of their grid. A hospital
+/// needs no patients of all groups.
 struct SiteLogRank : SummedStatistic {
   struct Plan {
     Cohort cohort{};
@@ -62,6 +63,7 @@ struct SiteLogRank : SummedStatistic {
   struct Prepared {
     LogRankMoments moments{};
     std::vector<std::size_t> events{};  ///< of each group
+    std::vector<double> strata{};       ///< patients of each
   };
   static constexpr std::string_view name = "site_log_rank";
   /// Of one hospital: so that sums can be rounded to a known range where they are masked. More are refused.
@@ -81,7 +83,8 @@ struct SiteLogRank : SummedStatistic {
       std::sort(survival.times.begin(), survival.times.end());
       survival.times.erase(std::unique(survival.times.begin(), survival.times.end()), survival.times.end());
     }
-    Prepared prepared{LogRankMoments(groups), std::vector<std::size_t>(groups)};
+    Prepared prepared{LogRankMoments(groups), std::vector<std::size_t>(groups),
+                      std::vector<double>(plan.survival.strata.size())};
     if (rows.rows() == 0) return prepared;
     // A stratum at a time: there may be many, each with few of the times.
     SurvivalPlan one = survival;
@@ -89,6 +92,8 @@ struct SiteLogRank : SummedStatistic {
     std::vector<std::vector<std::size_t>> rows_of(survival.strata.size());
     const std::vector<std::size_t> cells = LifeTable::cells_of_rows(survival, rows);
     for (std::size_t row = 0; row < cells.size(); ++row) rows_of[cells[row] / groups].push_back(row);
+    for (std::size_t s = 0; s < rows_of.size(); ++s)
+      prepared.strata[s] = static_cast<double>(rows_of[s].size());
     for (const std::vector<std::size_t>& stratum : rows_of) {
       if (stratum.empty()) continue;
       const LifeTable::Prepared patients = LifeTable::prepare(one, rows.select(stratum));
@@ -108,6 +113,8 @@ struct SiteLogRank : SummedStatistic {
       what.cells.push_back(prepared.moments.patients[g]);
       what.cells.push_back(static_cast<double>(prepared.events[g]));  // behind the observed
     }
+    if (!plan.survival.strata.column.empty())
+      what.cells.insert(what.cells.end(), prepared.strata.begin(), prepared.strata.end());
     what.parameters = prepared.events.size() - 1;
     what.columns = columns(plan);
     for (const Grouping* grouping : {&plan.survival.by, &plan.survival.strata}) {
@@ -116,8 +123,11 @@ struct SiteLogRank : SummedStatistic {
     what.times = plan.survival.times;
     return what;
   }
-  [[nodiscard]] static Reply answer(const Prepared& prepared, const Broadcast& /*broadcast*/,
-                                    const DisclosureRules& /*rules*/) {
+  /// \throws Error (`disclosure`) under rules for other times than all of their grid, and for a rho other than 0 and 1: sums at one choice
+  /// of times, or weights, and at another, subtracted, tell of single events
+  [[nodiscard]] static Reply answer(const Prepared& prepared, const Broadcast& broadcast,
+                                    const DisclosureRules& rules) {
+    if (rules.enforced) require_harmless(broadcast.plan, rules);
     return SummandBuilder()
         .add("patients", prepared.moments.patients)
         .add("observed", prepared.moments.observed)
@@ -147,6 +157,22 @@ struct SiteLogRank : SummedStatistic {
   }
 
  private:
+  static void require_harmless(const Plan& plan, const DisclosureRules& rules) {
+    std::vector<double> grid = rules.time_grid;
+    std::sort(grid.begin(), grid.end());
+    grid.erase(std::unique(grid.begin(), grid.end()), grid.end());
+    if (plan.survival.times.empty() || plan.survival.times != grid) {
+      throw Error(
+          error::disclosure,
+          "time_grid: a log-rank test within hospitals may be made at all times of the public grid only");
+    }
+    if (plan.rho != 0 && plan.rho != 1) {
+      throw Error(
+          error::disclosure,
+          "single_values: a log-rank test may have a rho of 0 or 1 only; the sums of many weights tell "
+          "of single events");
+    }
+  }
   [[nodiscard]] static std::size_t groups_of(const Plan& plan) {
     plan.survival.require_sound();
     detail::require_rho(plan.rho);
