@@ -141,7 +141,7 @@ TEST_CASE("every question of a regression tells the grid to which it rounds time
   const auto grids = [&] {
     CoxEventCounts::Plan counts;
     static_cast<CoxPlan&>(counts) = plan;
-    counts.times = {2, 5, 9};
+    counts.times = plan.time_grid;
     CoxRiskSets::Plan risk_sets;
     static_cast<ScaledCoxPlan&>(risk_sets) = plan;
     risk_sets.cells = {{0, 1, 1}, {0, 2, 1}, {0, 5, 2}, {0, 9, 1}};
@@ -161,6 +161,9 @@ TEST_CASE("every question of a regression tells the grid to which it rounds time
   const auto told = grids();
   CHECK(told.size() == 7);
   for (const std::vector<double>& grid : told) CHECK(grid == plan.time_grid);
+  CHECK(CoxMoments::question(plan).rounded_to == plan.time_grid);
+  CHECK(CoxSiteStep::question(plan).columns == columns_of(plan));
+  CHECK(CoxBaseline::question(plan).times == plan.time_grid);
 }
 
 TEST_CASE("strata are told, with their patients, also where the plan does not name them") {

@@ -84,9 +84,10 @@ TEST_CASE("under rules: at all times of their grid, with a rho of 0 or 1") {
   DisclosureRules rules;
   rules.time_grid = {4, 2};
   const auto patients_of = [](const SiteLogRank::Plan& question, const DisclosureRules& under) {
-    return SiteLogRank::answer(SiteLogRank::prepare(question, patients()), {question}, under)
-        .vectors.front()
-        .values;
+    const Sums sums{
+        SiteLogRank::answer(SiteLogRank::prepare(question, patients()), {question}, under).vectors, {}};
+    const auto values = sums.vector("patients", 3);
+    return std::vector<double>(values.begin(), values.end());
   };
   SiteLogRank::Plan question = plan();
   for (const std::vector<double>& times : {std::vector<double>{}, {2}, {4}, {2, 3, 4}}) {

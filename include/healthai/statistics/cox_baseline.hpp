@@ -65,6 +65,13 @@ struct CoxBaseline {
     }
     return prepared;
   }
+  /// What is asked, before rows are read.
+  [[nodiscard]] static Disclosure question(const Plan& plan) {
+    Disclosure what = detail::cox_question(plan);
+    what.times = plan.time_grid;
+    what.single_values = plan.time_grid.empty();
+    return what;
+  }
   [[nodiscard]] static Disclosure disclosure(const Plan& plan, const Prepared& prepared) {
     Disclosure what =
         detail::cox_disclosure(plan, prepared.site.rows, prepared.site.events, prepared.site.cells);

@@ -67,6 +67,8 @@ struct CoxConcordance : SummedStatistic {
     }
     return prepared;
   }
+  /// What is asked, before rows are read.
+  [[nodiscard]] static Disclosure question(const Plan& plan) { return detail::cox_question(plan); }
   [[nodiscard]] static Disclosure disclosure(const Plan& plan, const Prepared& prepared) {
     Disclosure what = detail::cox_disclosure(plan, prepared.rows, prepared.events, prepared.cells);
     std::vector<std::string> levels;

@@ -98,6 +98,8 @@ struct CoxMagnitudes : SummedStatistic {
   [[nodiscard]] static Prepared prepare(const Plan& plan, const Table& rows) {
     return detail::CoxRows::of(plan, rows);
   }
+  /// What is asked, before rows are read.
+  [[nodiscard]] static Disclosure question(const Plan& plan) { return detail::cox_question(plan); }
   [[nodiscard]] static Disclosure disclosure(const Plan& plan, const Prepared& prepared) {
     return detail::cox_disclosure(plan, prepared.rows, prepared.events, prepared.cells);
   }
@@ -176,6 +178,8 @@ struct CoxMoments : SummedStatistic {
   [[nodiscard]] static Prepared prepare(const Plan& plan, const Table& rows) {
     return detail::CoxRows::of(plan, rows);
   }
+  /// What is asked, before rows are read.
+  [[nodiscard]] static Disclosure question(const Plan& plan) { return detail::cox_question(plan); }
   [[nodiscard]] static Disclosure disclosure(const Plan& plan, const Prepared& prepared) {
     return detail::cox_disclosure(plan, prepared.rows, prepared.events, prepared.cells);
   }

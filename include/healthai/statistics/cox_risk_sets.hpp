@@ -98,6 +98,13 @@ struct CoxEventCounts : SummedStatistic {
     prepared.leaving.insert(prepared.leaving.end(), on_grid.begin(), on_grid.end());
     return prepared;
   }
+  /// What is asked, before rows are read.
+  [[nodiscard]] static Disclosure question(const Plan& plan) {
+    Disclosure what = detail::cox_question(plan);
+    what.times = plan.times;
+    what.single_values = plan.time_grid.empty();
+    return what;
+  }
   [[nodiscard]] static Disclosure disclosure(const Plan& plan, const Prepared& prepared) {
     Disclosure what = detail::cox_disclosure(plan, prepared.rows, prepared.all_events, prepared.leaving);
     what.parameters = 0;
@@ -233,6 +240,13 @@ struct CoxRiskSets : SummedStatistic {
     prepared.groups.insert(prepared.groups.end(), outside.begin(), outside.end());
     prepared.groups.insert(prepared.groups.end(), on_grid.begin(), on_grid.end());
     return prepared;
+  }
+  /// What is asked, before rows are read.
+  [[nodiscard]] static Disclosure question(const Plan& plan) {
+    Disclosure what = detail::cox_question(plan);
+    for (const CoxCell& cell : plan.cells) what.times.push_back(cell.time);
+    what.single_values = plan.time_grid.empty();
+    return what;
   }
   [[nodiscard]] static Disclosure disclosure(const Plan& plan, const Prepared& prepared) {
     Disclosure what = detail::cox_disclosure(plan, prepared.rows, prepared.events, prepared.groups);

@@ -107,6 +107,8 @@ struct CoxSiteStep : SummedStatistic {
   [[nodiscard]] static Prepared prepare(const Plan& plan, const Table& rows) {
     return detail::CoxSiteRows::of(plan, rows);
   }
+  /// What is asked, before rows are read.
+  [[nodiscard]] static Disclosure question(const Plan& plan) { return detail::cox_question(plan); }
   [[nodiscard]] static Disclosure disclosure(const Plan& plan, const Prepared& prepared) {
     Disclosure what = detail::cox_disclosure(plan, prepared.rows, prepared.events, prepared.cells);
     detail::tell_strata(what, plan, prepared.levels, prepared.patients);

@@ -83,16 +83,21 @@ struct LifeTable : SummedStatistic {
     }
     return counts;
   }
-  [[nodiscard]] static Disclosure disclosure(const Plan& plan, const Prepared& prepared) {
+  /// What is asked, before rows are read.
+  [[nodiscard]] static Disclosure question(const Plan& plan) {
     Disclosure what;
-    what.rows = prepared.cell.size();
-    what.events = prepared.outcomes.num_events();
-    what.cells = prepared.patients;
     what.columns = plan.columns();
     for (const Grouping* grouping : {&plan.by, &plan.strata}) {
       if (!grouping->column.empty()) what.levels[grouping->column] = grouping->levels;
     }
     what.times = plan.times;
+    return what;
+  }
+  [[nodiscard]] static Disclosure disclosure(const Plan& plan, const Prepared& prepared) {
+    Disclosure what = question(plan);
+    what.rows = prepared.cell.size();
+    what.events = prepared.outcomes.num_events();
+    what.cells = prepared.patients;
     return what;
   }
   /// The patients of each stratum and group, whose numbers leave as they are.

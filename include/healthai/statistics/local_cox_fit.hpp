@@ -86,14 +86,19 @@ struct LocalCoxFit {
     prepared.cells = detail::cross_tables(rows, plan.covariates, prepared.outcomes.events);
     return prepared;
   }
-  [[nodiscard]] static Disclosure disclosure(const Plan& plan, const Prepared& prepared) {
+  /// What is asked, before rows are read.
+  [[nodiscard]] static Disclosure question(const Plan& plan) {
     Disclosure what;
+    what.columns = columns(plan);
+    what.levels = detail::levels_of(plan.covariates);
+    return what;
+  }
+  [[nodiscard]] static Disclosure disclosure(const Plan& plan, const Prepared& prepared) {
+    Disclosure what = question(plan);
     what.rows = prepared.outcomes.rows();
     what.events = prepared.outcomes.num_events();
     what.parameters = prepared.covariates.cols;
     what.cells = prepared.cells;
-    what.columns = columns(plan);
-    what.levels = detail::levels_of(plan.covariates);
     return what;
   }
   /// A fit that fails is an answer too: `problem` says why, under rules without a word about the data.

@@ -122,7 +122,8 @@ struct QuadraticForm {
 ///
 ///     const auto result = log_rank(hospitals, {.outcome = {"time", "dead"}, .by = {"sex"}}, {.stratify_by_site = true});
 ///
-/// Stratified by hospital it is the same as R's with `strata(hospital)` and needs no times. Otherwise it is made from a LifeTable: with
+/// Stratified by hospital it is the same as R's with `strata(hospital)` and needs no times (but the whole grid of
+/// the hospitals' rules, where these are enforced). Otherwise it is made from a LifeTable: with
 /// the plan's times empty it is exact, which hospitals allow only without rules; on a public grid, all that happens in an interval counts
 /// as tied, and the risk sets are those of the interval's beginning.
 ///

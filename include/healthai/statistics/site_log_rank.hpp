@@ -104,8 +104,18 @@ struct SiteLogRank : SummedStatistic {
     }
     return prepared;
   }
-  [[nodiscard]] static Disclosure disclosure(const Plan& plan, const Prepared& prepared) {
+  /// What is asked, before rows are read.
+  [[nodiscard]] static Disclosure question(const Plan& plan) {
     Disclosure what;
+    what.columns = columns(plan);
+    for (const Grouping* grouping : {&plan.survival.by, &plan.survival.strata}) {
+      if (!grouping->column.empty()) what.levels[grouping->column] = grouping->levels;
+    }
+    what.times = plan.survival.times;
+    return what;
+  }
+  [[nodiscard]] static Disclosure disclosure(const Plan& plan, const Prepared& prepared) {
+    Disclosure what = question(plan);
     what.events = 0;
     for (std::size_t g = 0; g < prepared.events.size(); ++g) {
       what.rows += static_cast<std::size_t>(prepared.moments.patients[g]);
@@ -116,11 +126,6 @@ struct SiteLogRank : SummedStatistic {
     if (!plan.survival.strata.column.empty())
       what.cells.insert(what.cells.end(), prepared.strata.begin(), prepared.strata.end());
     what.parameters = prepared.events.size() - 1;
-    what.columns = columns(plan);
-    for (const Grouping* grouping : {&plan.survival.by, &plan.survival.strata}) {
-      if (!grouping->column.empty()) what.levels[grouping->column] = grouping->levels;
-    }
-    what.times = plan.survival.times;
     return what;
   }
   /// \throws Error (`disclosure`) under rules for other times than all of their grid, and for a rho other than 0 and 1: sums at one choice
