@@ -5,37 +5,12 @@
 #include <cstddef>
 #include <healthai/statistics/cox_regression.hpp>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "federated_statistics/hospitals.hpp"
 #include "federated_statistics/regression.hpp"
 
 namespace study {
-
-/// What --strata asks for: "site", a column, both with a comma between them, or "none".
-struct Strata {
-  bool by_site = false;
-  std::string column{};
-};
-inline Strata parse_strata(const std::string& text, const std::string& unless_given) {
-  Strata strata;
-  std::string_view rest = text.empty() ? std::string_view(unless_given) : std::string_view(text);
-  while (!rest.empty()) {
-    const std::string_view word = rest.substr(0, rest.find(','));
-    rest = word.size() < rest.size() ? rest.substr(word.size() + 1) : std::string_view{};
-    if (word == "site") {
-      strata.by_site = true;
-    } else if (word != "none" && !strata.column.empty()) {
-      throw healthai::Error(
-          healthai::error::invalid_argument,
-          "--strata takes site, one column, both with a comma between them, or none; got " + text);
-    } else if (word != "none") {
-      strata.column = word;
-    }
-  }
-  return strata;
-}
 
 inline std::vector<Coefficient> coefficients_of(const healthai::CoxFit& fit) {
   std::vector<Coefficient> terms;

@@ -15,6 +15,7 @@ struct Flags {
   std::string command{};  ///< "describe", "glm", ...
 
   std::string data{};
+  std::string delimiter = ",";
   std::string site_column{};
   std::vector<std::string> where{};
   std::string cohort{};
@@ -52,8 +53,6 @@ struct Flags {
   double level = 0.95;
   std::string json{};
   std::string plot{};
-
-  [[nodiscard]] bool protects() const noexcept { return policy != "none"; }
 };
 
 namespace detail {
@@ -71,6 +70,10 @@ class Options {
   void data(CLI::App* sub) {
     sub->add_option("--data", f_->data,
                     "CSV file with a header; without it, the lung cancer data by hospital")
+        ->group("Data");
+    sub->add_option("--delimiter", f_->delimiter,
+                    "between the fields of the CSV file: one character, such as ';', or tab")
+        ->capture_default_str()
         ->group("Data");
     sub->add_option("--site-column", f_->site_column,
                     "one simulated hospital for each value of this column; without it, one has all rows")
@@ -121,7 +124,7 @@ class Options {
                     "whether that ended in the event: 0 no, 1 yes; or 1 no, 2 yes, if the hospitals have a 2")
         ->required(required);
     sub->add_option("--event-value", f_->event_value,
-                    "the value that means the event, without asking the hospitals");
+                    "the number that means the event, without asking the hospitals");
   }
   void glm(CLI::App* sub, bool required) {
     sub->add_option("--target", f_->target, "the column that is explained")->required(required);
@@ -235,6 +238,9 @@ inline void check(Flags& f) {
     require(f.time_column.empty() == f.event_column.empty(), "--event-column",
             "and --time-column go together");
   }
+  if (f.delimiter == "tab" || f.delimiter == "\\t") f.delimiter = "\t";
+  require(f.delimiter.size() == 1 && f.delimiter != "\"" && f.delimiter != "\n" && f.delimiter != "\r",
+          "--delimiter", "is one character, such as ';', or tab");
   for (const double p : f.probabilities) require(p >= 0 && p <= 1, "--probabilities", "are from 0 to 1");
   require(f.range.empty() || (f.range.size() == 2 && f.range[0] < f.range[1]), "--range",
           "is LOW,HIGH with LOW < HIGH");
@@ -337,7 +343,9 @@ inline std::optional<int> parse(int argc, char** argv, Flags& f) {
     auto* sub = begin("km", "Kaplan-Meier curves");
     add.survival(sub, true);
     add.by(sub, "one curve for each value of this column");
-    add.strata(sub, "the same as --by; site: one for each hospital; none (default)");
+    add.strata(sub,
+               "a column: one curve for each of its values too, as with --by; site: one for each hospital; "
+               "site,COLUMN: both; none (default)");
     sub->add_option("--at", f.at, "times to print, separated by commas; without it, all")->delimiter(',');
     add.level(sub);
     add.grid(sub);

@@ -27,11 +27,14 @@ struct Coefficient {
 /// "age + sex + C(celltype)", or 1 for none.
 inline std::string right_side(const std::string& covariates) {
   std::string text;
-  int depth = 0;
-  for (const char c : covariates) {
-    depth += c == '(' ? 1 : c == ')' ? -1 : 0;
-    if (c == ' ') continue;
-    text += c == ',' && depth == 0 ? std::string(" + ") : std::string(1, c);
+  for (const healthai::Covariate& covariate : healthai::parse_covariates(covariates)) {
+    text += text.empty() ? "" : " + ";
+    if (!covariate.categorical) {
+      text += covariate.column;
+    } else {
+      text +=
+          "C(" + covariate.column + (covariate.levels.empty() ? "" : "," + covariate.levels.front()) + ")";
+    }
   }
   return text.empty() ? "1" : text;
 }
@@ -93,7 +96,7 @@ inline void print_ratios(const std::vector<Coefficient>& terms, double level, st
   for (auto& values : {ratio(&Coefficient::value, 1), ratio(&Coefficient::value, -1),
                        ratio(&Coefficient::lower, 1), ratio(&Coefficient::upper, 1)})
     columns.push_back(values);
-  const std::string share = fixed(level, 2).substr(1);
+  const std::string share = level_text(level);
   TextTable({"", "exp(coef)", "exp(-coef)", "lower " + share, "upper " + share}).columns(columns).print(out);
 }
 

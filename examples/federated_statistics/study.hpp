@@ -15,6 +15,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -51,6 +52,30 @@ inline bool is_column(const std::string& strata) {
   return !strata.empty() && strata != "site" && strata != "none";
 }
 
+/// What --strata asks for: "site", a column, both with a comma between them, or "none".
+struct Strata {
+  bool by_site = false;
+  std::string column{};
+};
+inline Strata parse_strata(const std::string& text, const std::string& unless_given) {
+  Strata strata;
+  std::string_view rest = text.empty() ? std::string_view(unless_given) : std::string_view(text);
+  while (!rest.empty()) {
+    const std::string_view word = rest.substr(0, rest.find(','));
+    rest = word.size() < rest.size() ? rest.substr(word.size() + 1) : std::string_view{};
+    if (word == "site") {
+      strata.by_site = true;
+    } else if (word != "none" && !strata.column.empty()) {
+      throw healthai::Error(
+          healthai::error::invalid_argument,
+          "--strata takes site, one column, both with a comma between them, or none; got " + text);
+    } else if (word != "none") {
+      strata.column = word;
+    }
+  }
+  return strata;
+}
+
 /// The columns that the command reads, and those of them whose values are told apart.
 struct UsedColumns {
   std::set<std::string> all{};
@@ -72,7 +97,7 @@ inline UsedColumns used_columns(const Study& study) {
   for (const healthai::RowFilter& filter : study.cohort.filters) read(filter.column);
   for (const std::string* column : {&f.target, &f.offset, &f.time_column}) read(*column);
   for (const std::string* column : {&f.by, &f.event_column}) tell_apart(*column);
-  if (is_column(f.strata)) tell_apart(f.strata);
+  tell_apart(parse_strata(f.strata, "none").column);
   return used;
 }
 
@@ -145,13 +170,36 @@ inline healthai::DisclosureRules default_rules(const Study& study, const healtha
   return rules;
 }
 
+/// What is counted with must be numbers: the user is told so before a hospital is asked. \throws healthai::Error (`invalid_argument`)
+inline void require_numbers(const Flags& f, const healthai::Table& table) {
+  const auto require = [&table](const std::string& column, const std::string& advice) {
+    if (column.empty() || table.is_numeric(column)) return;
+    const auto text = table.text(column);
+    if (std::all_of(text.begin(), text.end(), [](const std::string& value) { return value.empty(); })) return;
+    throw healthai::Error(healthai::error::invalid_argument,
+                          "column " + healthai::detail::quoted(column) + " is text; " + advice);
+  };
+  for (const healthai::Covariate& covariate : healthai::parse_covariates(f.covariates)) {
+    if (!covariate.categorical) require(covariate.column, "write C(" + covariate.column + ")");
+  }
+  require(f.target, std::string("--target takes a column of numbers") +
+                        (f.family == "binomial" ? "; recode it as 0 and 1" : ""));
+  require(f.offset, "--offset takes a column of numbers");
+  require(f.time_column, "--time-column takes a column of numbers, such as days");
+  require(f.event_column, "recode it as 0 and 1 for --event-column");
+  if (f.command == "crosstab") return;
+  for (const std::string& column : f.columns)
+    require(column, f.command + " takes --columns of numbers; crosstab counts values of text");
+}
+
 /// Reads the file and hands each simulated hospital its rows. \throws healthai::Error for whatever is wrong with it
 /// \param file_rules  the rules of --policy, where that is a file
 inline void admit(Study& study, const healthai::DisclosureRules& file_rules) {
   const Flags& f = study.flags;
-  healthai::Table table = healthai::read_csv(f.data);
+  healthai::Table table = healthai::read_csv(f.data, {.delimiter = f.delimiter.front(), .missing = {"NA"}});
   for (const std::string& column : used_columns(study).all)
     static_cast<void>(table.is_numeric(column));  // unknown ones throw
+  require_numbers(f, table);
   if (f.site_column.empty()) {
     study.sites.push_back({"all", "all", table});
   } else {

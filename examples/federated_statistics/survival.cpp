@@ -138,7 +138,7 @@ void print_curves(const Study& study, const std::vector<NamedCurve>& curves) {
   const auto number = [](const std::optional<double>& value, int digits) {
     return value ? significant(*value, digits) : std::string("NA");
   };
-  const std::string share = fixed(study.flags.level, 2).substr(1);
+  const std::string share = level_text(study.flags.level);
   TextTable table({"", "n", "events", "median", "lower " + share, "upper " + share});
   for (const auto& [name, curve] : curves)
     table.row({name, std::to_string(curve.patients), std::to_string(curve.events),
@@ -238,6 +238,9 @@ void km(Study& study) {
     if (curves.empty())
       throw healthai::Error(healthai::error::disclosure,
                             left_out.empty() ? "no hospital has a patient" : left_out.front().message);
+    for (const NamedCurve& named : curves) {
+      if (named.curve.patients > 0) require_enough(study, named.curve.patients, 0, named.curve.events);
+    }
     if (f.at.empty()) {
       const std::vector<double> times = times_to_print(curves);
       for (NamedCurve& named : curves) {
@@ -264,6 +267,12 @@ void logrank(Study& study) {
     healthai::SurvivalPlan plan = survival_plan(study, hospitals, strata);
     plan.times = strata.by_site && !study.rules.enforced ? f.grid : time_grid(study);
     const healthai::LogRankResult found = healthai::log_rank(hospitals, plan, {{}, f.rho, strata.by_site});
+    for (const healthai::LogRankGroup& group : found.groups) {
+      // With weights only a sum of them is known of the events.
+      std::optional<std::size_t> events;
+      if (f.rho == 0) events = static_cast<std::size_t>(std::llround(group.observed));
+      if (group.patients > 0) require_enough(study, group.patients, 0, events);
+    }
     const std::string formula = surv(f) + " ~ " + f.by + (strata.by_site ? " + strata(site)" : "") +
                                 (strata.column.empty() ? "" : " + strata(" + strata.column + ")");
     std::fprintf(study.out, "%s, rho = %s, %zu sites\n\n", formula.c_str(), significant(f.rho, 4).c_str(),

@@ -23,6 +23,13 @@ inline std::string count(double value) {
   return std::isnan(value) ? "hidden" : healthai::detail::plain_number(value);
 }
 
+/// ".95", ".999": a confidence level in a header, with two decimals or as many as it has.
+inline std::string level_text(double level) {
+  std::string text = fixed(level, 6);
+  while (text.size() > 4 && text.back() == '0') text.pop_back();
+  return text.substr(1);
+}
+
 /// A probability as R prints it: three digits, and not below 2e-16.
 inline std::string p_value(double p) {
   if (std::isnan(p)) return "NA";

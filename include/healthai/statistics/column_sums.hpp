@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstddef>
@@ -13,6 +14,7 @@
 #include "healthai/data/table.hpp"
 #include "healthai/statistics/analysis.hpp"
 #include "healthai/statistics/concept.hpp"
+#include "healthai/statistics/detail/patient_cells.hpp"
 #include "healthai/statistics/groups.hpp"
 #include "healthai/statistics/moments.hpp"
 #include "healthai/statistics/public_bounds.hpp"
@@ -46,6 +48,7 @@ namespace detail {
 /// The values of each column and group that are not missing; column after column, each with its groups.
 struct DescribedCells {
   std::size_t rows = 0;
+  std::size_t moments = 4;
   std::vector<std::vector<double>> values{};
   std::vector<std::vector<std::size_t>> rows_of{};  ///< which these are, for each of `values`
   std::vector<double> missing{};
@@ -57,6 +60,8 @@ struct DescribedCells {
     if (plan.moments != 2 && plan.moments != 4)
       throw Error(error::invalid_argument,
                   "describe: expected 2 or 4 moments, got " + std::to_string(plan.moments));
+    require_columns("describe", plan.columns);
+    cells.moments = static_cast<std::size_t>(plan.moments);
     require_rows_within(plan.bounds, table.rows());
     const auto groups = rows_of_groups(table, plan.by, plan.levels);
     for (const std::string& column : plan.columns) {
@@ -78,16 +83,50 @@ struct DescribedCells {
     }
     return cells;
   }
-  /// Which cells a hospital does not tell: small groups of a column, whose other groups and total it tells.
+  /// Which cells a hospital does not tell: small groups of a column, whose other groups and total it tells. A group is small if it has
+  /// fewer patients than a cell needs, or than so many moments need. \throws Error (`disclosure`) where that takes more than hiding, and where
+  /// a group that is told has two values, one of them of few patients: its mean would be that count
   [[nodiscard]] std::vector<bool> hidden(std::size_t groups, const DisclosureRules& rules) const {
     std::vector<bool> all(values.size(), false);
+    if (!rules.enforced || rules.in_sum) return all;
+    const auto for_moments =
+        static_cast<std::size_t>(std::ceil(rules.rows_per_parameter * static_cast<double>(moments)));
     for (std::size_t first = 0; first < values.size(); first += groups) {
       std::vector<std::size_t> patients;
       for (std::size_t g = 1; g < groups; ++g) patients.push_back(values[first + g].size());
-      const std::vector<bool> some = hidden_counts(rules, patients);
-      for (std::size_t g = 1; g < groups; ++g) all[first + g] = some[g - 1];
+      const auto some = hidden_counts(patients, (std::max)(rules.smallest_cell, for_moments));
+      if (!some) refuse_cells();
+      for (std::size_t g = 1; g < groups; ++g) {
+        all[first + g] = (*some)[g - 1];
+        if (all[first + g]) continue;
+        for (const double count : counts_of_two(values[first + g])) {
+          if (count < static_cast<double>(rules.smallest_cell)) refuse_cells();
+        }
+      }
     }
     return all;
+  }
+  /// How many are missing of each cell, as a hospital with rules tells it: too few to be counted are counted as none, and the total is then
+  /// that of the groups that are told, so that it does not tell them.
+  [[nodiscard]] std::vector<double> told_missing(std::size_t groups, const std::vector<bool>& not_told,
+                                                 const DisclosureRules& rules) const {
+    std::vector<double> told = missing;
+    if (!rules.enforced || rules.in_sum) return told;
+    for (std::size_t cell = 0; cell < told.size(); ++cell) {
+      if (not_told[cell] || told[cell] < static_cast<double>(rules.smallest_cell)) told[cell] = 0;
+    }
+    if (groups == 1) return told;
+    for (std::size_t first = 0; first < told.size(); first += groups) {
+      told[first] = 0;
+      for (std::size_t g = 1; g < groups; ++g) told[first] += told[first + g];
+    }
+    return told;
+  }
+  /// How many have each value, of a column of two; of others nothing.
+  [[nodiscard]] static std::vector<double> counts_of_two(const std::vector<double>& some) {
+    PatientGroups two;
+    two.add_if_binary(some);
+    return two.cells();
   }
   /// The rows of the cells that it tells.
   [[nodiscard]] std::vector<std::vector<std::size_t>> told(std::size_t groups,
@@ -104,8 +143,15 @@ struct DescribedCells {
     what.rows = rows;
     what.columns = with_group(plan.columns, plan.by);
     what.parameters = static_cast<std::size_t>(plan.moments);
-    for (std::size_t cell = 0; cell < values.size(); cell += plan.groups())
+    for (std::size_t cell = 0; cell < values.size(); cell += plan.groups()) {
       what.cells.push_back(static_cast<double>(values[cell].size()));
+      // Moments are of these alone.
+      if (!values[cell].empty()) what.rows = (std::min)(what.rows, values[cell].size());
+    }
+    for (std::size_t cell = 0; cell < values.size(); cell += plan.groups()) {
+      const std::vector<double> counts = counts_of_two(values[cell]);
+      what.cells.insert(what.cells.end(), counts.begin(), counts.end());
+    }
     if (!plan.by.empty()) what.levels[plan.by] = plan.levels;
     return what;
   }
@@ -116,7 +162,8 @@ struct DescribedCells {
 /// The sums behind descriptions. First, without centres: how many values there are of each column and group, how many are missing, and their
 /// sum. Then, about a centre for each: the sums of the first to fourth powers of the differences from it (or to second, see `moments`).
 ///
-/// A hospital with rules leaves out groups with too few patients, and counts that ("hidden"). Additive.
+/// A hospital with rules leaves out groups with too few patients, and counts that ("hidden"); of fewer missing values than a cell needs it
+/// tells none. Additive.
 struct ColumnSums : SummedStatistic {
   using Plan = DescribePlan;
   using Prepared = detail::DescribedCells;
@@ -156,12 +203,13 @@ struct ColumnSums : SummedStatistic {
     const std::size_t cells = prepared.values.size();
     const std::vector<bool> hidden = prepared.hidden(broadcast.plan.groups(), rules);
     if (broadcast.centres.empty()) {
+      const std::vector<double> told_missing = prepared.told_missing(broadcast.plan.groups(), hidden, rules);
       std::vector<double> n(cells), missing(cells), sum(cells), hides(cells);
       for (std::size_t cell = 0; cell < cells; ++cell) {
         hides[cell] = hidden[cell] ? 1 : 0;
         if (hidden[cell]) continue;
         n[cell] = static_cast<double>(prepared.values[cell].size());
-        missing[cell] = prepared.missing[cell];
+        missing[cell] = told_missing[cell];
         for (const double z : prepared.values[cell]) sum[cell] += z;
       }
       return SummandBuilder().add("n", n).add("missing", missing).add("sum", sum).add("hidden", hides).take();

@@ -14,6 +14,7 @@
 #include "healthai/data/table.hpp"
 #include "healthai/statistics/analysis.hpp"
 #include "healthai/statistics/concept.hpp"
+#include "healthai/statistics/detail/patient_cells.hpp"
 #include "healthai/statistics/groups.hpp"
 #include "healthai/statistics/public_bounds.hpp"
 #include "healthai/statistics/sums.hpp"
@@ -56,6 +57,7 @@ struct CrossProducts : SummedStatistic {
   [[nodiscard]] static std::vector<std::string> columns(const Plan& plan) { return plan.columns; }
   [[nodiscard]] static std::vector<std::string> complete(const Plan& plan) { return plan.columns; }
   [[nodiscard]] static Prepared prepare(const Plan& plan, const Table& rows) {
+    detail::require_columns("correlation", plan.columns);
     detail::require_rows_within(plan.bounds, rows.rows());
     Prepared prepared;
     prepared.z.resize(static_cast<Eigen::Index>(rows.rows()), static_cast<Eigen::Index>(plan.columns.size()));
@@ -76,7 +78,12 @@ struct CrossProducts : SummedStatistic {
     what.rows = static_cast<std::size_t>(prepared.z.rows());
     what.columns = plan.columns;
     what.parameters = plan.columns.size() * (plan.columns.size() + 3) / 2;
-    what.cells = {static_cast<double>(what.rows)};
+    // Sums of columns of two values, and of their products, are counts.
+    detail::PatientGroups groups;
+    for (Eigen::Index column = 0; column < prepared.z.cols(); ++column)
+      groups.add_if_binary({prepared.z.col(column).data(), what.rows});
+    what.cells = groups.cells();
+    what.cells.insert(what.cells.begin(), static_cast<double>(what.rows));
     return what;
   }
   /// \throws Error (`invalid_argument`) for another number of centres

@@ -25,9 +25,9 @@ namespace healthai {
 /// hospitals may not tell (extremes), is not set.
 struct ColumnDescription {
   std::string column{};
-  std::string level{};  ///< empty: all rows
-  std::size_t n = 0;    ///< values that are there
-  std::size_t missing = 0;
+  std::string level{};      ///< empty: all rows
+  std::size_t n = 0;        ///< values that are there
+  std::size_t missing = 0;  ///< without the hospitals that may not tell so small a number of theirs
   double sum = 0;
   std::optional<double> mean{};
   std::optional<double> variance{};  ///< with n - 1
@@ -114,6 +114,7 @@ struct SiteColumns {
                                     const DisclosureRules& rules) {
     const bool extremes = !rules.enforced || rules.single_values;
     const std::vector<bool> hidden = prepared.hidden(broadcast.plan.groups(), rules);
+    const std::vector<double> missing = prepared.told_missing(broadcast.plan.groups(), hidden, rules);
     Reply reply{std::vector<double>(numbers * prepared.values.size())};
     for (std::size_t cell = 0; cell < prepared.values.size(); ++cell) {
       double* const out = reply.cells.data() + numbers * cell;
@@ -122,7 +123,7 @@ struct SiteColumns {
       if (hidden[cell]) continue;
       const std::vector<double>& values = prepared.values[cell];
       out[0] = static_cast<double>(values.size());
-      out[1] = prepared.missing[cell];
+      out[1] = missing[cell];
       for (const double value : values) out[2] += value;
       if (values.empty()) continue;
       out[3] = out[2] / out[0];

@@ -30,10 +30,12 @@ enum class GlmLink : std::uint8_t {
   probit
 };
 
+/// "gaussian", "binomial", "poisson" or "gamma", as parse_family reads it.
 [[nodiscard]] inline std::string_view name_of(GlmFamily family) noexcept {
   constexpr std::string_view names[] = {"gaussian", "binomial", "poisson", "gamma"};
   return names[static_cast<std::uint8_t>(family) & 3U];
 }
+/// "canonical", "identity", "log", "logit", "inverse" or "probit", as parse_link reads it.
 [[nodiscard]] inline std::string_view name_of(GlmLink link) noexcept {
   constexpr std::string_view names[] = {"canonical", "identity", "log", "logit", "inverse", "probit"};
   const auto number = static_cast<std::uint8_t>(link);

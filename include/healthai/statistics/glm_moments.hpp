@@ -133,9 +133,16 @@ struct GlmMoments : SummedStatistic {
     what.levels = detail::glm_levels(plan.model);
     return what;
   }
-  /// \throws Error (`refused`) for a value, or a number of rows, beyond the public range
+  /// \throws Error (`refused`) for a value, or a number of rows, beyond the public range; (`disclosure`) for absolute differences where
+  /// this answer is seen by itself and rules keep values of single patients
   [[nodiscard]] static Reply answer(const Prepared& prepared, const Broadcast& broadcast,
-                                    const DisclosureRules& /*rules*/) {
+                                    const DisclosureRules& rules) {
+    // With a centre of the asker's choice, each answer tells how many values lie on either side of it.
+    if (broadcast.plan.moment == GlmMoment::absolute && rules.enforced && !rules.in_sum &&
+        !rules.single_values)
+      throw Error(error::disclosure,
+                  "single_values: sums of absolute differences from a chosen number tell of single patients; "
+                  "they leave only as part of a sum over hospitals");
     Reply reply = SummandBuilder()
                       .add("n", static_cast<double>(prepared.rows))
                       .add("constants", prepared.constants)

@@ -140,18 +140,29 @@ struct GlmStep : SummedStatistic {
     return what;
   }
   /// What is held against `largest_coefficient`: chosen coefficients would make single patients' weights large. Not where the
-  /// identity link of gaussian makes all weights 1; without the intercept where that has the unit of the response.
+  /// identity link of gaussian makes all weights 1; the intercept counts as 0 where it has the unit of the response. In the order of
+  /// `spreads`; of a null step the intercept alone.
   [[nodiscard]] static std::vector<double> coefficients(const Broadcast& broadcast) {
     const GlmPlan& model = broadcast.plan.model;
     const GlmLink link = link_of(model.family, model.link);
     if (model.family == GlmFamily::gaussian && link == GlmLink::identity) return {};
     std::vector<double> all = broadcast.coefficients;
     if (model.common_intercept() && !all.empty() && (link == GlmLink::identity || link == GlmLink::inverse))
-      all.erase(all.begin());
+      all.front() = 0;
     return all;
   }
-  /// \throws Error (`invalid_argument`) for another number of coefficients; (`disclosure`) where rules are in force and fewer than ten degrees
-  /// of freedom are left here, so that a deviance would tell of single patients
+  /// How far each column of Z spreads here: the root of the mean of its squares, 1 for the intercept and where there are no rows. A
+  /// coefficient times that is what a hospital's rows see of it, however the asker has chosen centres and scales.
+  [[nodiscard]] static std::vector<double> spreads(const Prepared& prepared) {
+    std::vector<double> all(static_cast<std::size_t>(prepared.z.rows()), 1.0);
+    if (prepared.z.cols() == 0) return all;
+    const double n = static_cast<double>(prepared.z.cols());
+    for (std::size_t j = 0; j < all.size(); ++j)
+      all[j] = std::sqrt(prepared.z.row(static_cast<Eigen::Index>(j)).squaredNorm() / n);
+    return all;
+  }
+  /// \throws Error (`invalid_argument`) for another number of coefficients; (`disclosure`) where rules are in force and fewer degrees of
+  /// freedom than their `residual_degrees` are left here, so that a deviance would tell of single patients
   [[nodiscard]] static Reply answer(const Prepared& prepared, const Broadcast& broadcast,
                                     const DisclosureRules& rules) {
     const GlmPlan& model = broadcast.plan.model;
@@ -163,9 +174,10 @@ struct GlmStep : SummedStatistic {
     }
     if (rules.enforced && !rules.in_sum &&
         static_cast<std::size_t>(prepared.y.size()) <
-            parameters(model) + (model.stratify_by_site ? 11 : 10)) {
-      throw Error(error::disclosure,
-                  "rows_per_parameter: fewer than ten rows more than coefficients are behind this deviance");
+            parameters(model) + (model.stratify_by_site ? 1 : 0) + rules.residual_degrees) {
+      throw Error(error::disclosure, "residual_degrees: fewer than " +
+                                         std::to_string(rules.residual_degrees) +
+                                         " rows more than coefficients are behind this deviance");
     }
     if (broadcast.question == GlmQuestion::direction) {
       // Counts of rows on either side of a plane that the coordinator may choose: a hospital with rules does not tell them.

@@ -94,6 +94,7 @@ struct ThresholdCounts : SummedStatistic {
   }
   [[nodiscard]] static Prepared prepare(const Plan& plan, const Table& rows) {
     Prepared prepared{{}, {}, rows.rows()};
+    detail::require_columns("quantiles", plan.columns);
     PublicBounds bounds;
     bounds.most_rows = plan.most_rows;
     detail::require_rows_within(bounds, rows.rows());
@@ -122,7 +123,7 @@ struct ThresholdCounts : SummedStatistic {
     if (!plan.by.empty()) what.levels[plan.by] = plan.levels;
     for (const auto& values : prepared.values) what.cells.push_back(static_cast<double>(values.size()));
     what.single_values = plan.grids.empty();
-    for (const QuantileGrid& grid : plan.grids) what.cut_points[grid.column] = grid.points;
+    for (const QuantileGrid& grid : plan.grids) what.cut_points[grid.column] += grid.points;
     return what;
   }
   /// The rows of each group that it tells apart, for comparison with other answers. \param rules  which hide some
