@@ -69,6 +69,46 @@ TEST_CASE("Cox regression, stratified by hospital and of all patients together")
               1e-8);
 }
 
+TEST_CASE("strata by site and a column, as the help says") {
+  const json both =
+      result_of("cox " + lung + "--covariates age,ph.ecog --strata site,sex --policy none --level 0.999");
+  CHECK(both.at("formula") == "Surv(time, dead) ~ age + ph.ecog + strata(site) + strata(sex)");
+  CHECK(both.at("terms") == json({"age", "ph.ecog"}));
+  const json sex = result_of("cox " + lung + "--covariates age,ph.ecog --strata sex --policy none");
+  CHECK(sex.at("n") == both.at("n"));
+  CHECK(sex.at("log_likelihood") != both.at("log_likelihood"));
+  CHECK(run("cox " + lung + "--covariates age --policy none --level 0.999").says("lower .999"));
+}
+
+TEST_CASE("fields between semicolons, names with spaces, and advice for columns of text") {
+  const ExampleFolder folder;
+  const std::string path = folder.path("semicolons.csv").string();
+  {
+    std::ofstream file(path);
+    file << "days alive;died;body mass;ward;seen\n";
+    for (int i = 0; i < 60; ++i)
+      file << 10 + i << ';' << (i % 3 == 0 ? "yes" : "no") << ';' << 20 + i * i % 17 << ';'
+           << (i % 2 == 0 ? "a" : "b") << ';' << i % 4 % 2 << '\n';
+  }
+  const std::string flags = " --data \"" + path + "\" --policy none --delimiter ';' ";
+  const json fit = result_of("glm" + flags + "--target 'days alive' --covariates 'body mass, C(ward)'");
+  CHECK(fit.at("formula") == "days alive ~ body mass + C(ward)");
+  CHECK(fit.at("n") == 60);
+  const auto fails = [&](const std::string& command, const std::string& why) {
+    const ProgramResult result = run(command + flags);
+    INFO(command, "\n", result.output);
+    CHECK(result.status == 2);
+    CHECK(result.says(why));
+  };
+  fails("glm --target seen --covariates ward", "column \"ward\" is text; write C(ward)");
+  fails("glm --target ward --covariates seen", "--target takes a column of numbers");
+  fails("glm --target seen --covariates 'body mass' --offset ward", "--offset takes a column of numbers");
+  fails("km --time-column ward --event-column seen", "--time-column takes a column of numbers");
+  fails("km --time-column 'days alive' --event-column died", "recode it as 0 and 1");
+  fails("describe --columns ward", "describe takes --columns of numbers");
+  fails("describe --columns seen --delimiter ab", "--delimiter");
+}
+
 TEST_CASE("Kaplan-Meier curves by sex") {
   const json result = result_of("km " + lung + "--by sex --at 182.625,365.25 --policy none");
   const json& strata = result.at("strata");
@@ -237,6 +277,19 @@ TEST_CASE("under secure aggregation the same numbers, but for the rounding of wh
                                 "/examples/data/lung_hospitals.csv\"");
   CHECK(one.status == 2);
   CHECK(one.says("at least three sites"));
+}
+
+TEST_CASE("sums of too few patients of all hospitals together are not shown") {
+  const auto refused = [](const std::string& command, const std::string& rule) {
+    const ProgramResult result = run(command + " --secure");
+    INFO(command, "\n", result.output);
+    CHECK(result.status == 2);
+    CHECK(result.says(rule));
+  };
+  refused("describe --columns age --where 'age >= 77'", "in all hospitals together");
+  refused("km " + lung + "--where 'age >= 77'", "in all hospitals together");
+  refused("logrank " + lung + "--by sex --strata site --where 'age >= 77'", "in all hospitals together");
+  CHECK(run("describe --columns age --secure").status == 0);
 }
 
 TEST_CASE("plots are drawn where they were asked for") {

@@ -59,12 +59,52 @@ TEST_CASE("column sums: one hospital's answers by hand") {
   CHECK(ColumnSums::groups(plan, prepared, DisclosureRules::off()) ==
         Rows{{0, 1, 2}, {0, 1}, {2}, {0, 1, 2, 3}, {0, 1}, {2, 3}});
   const Disclosure what = ColumnSums::disclosure(plan, prepared);
-  CHECK(what.rows == 4);
+  CHECK(what.rows == 3);  // of x, of which there are fewest
   CHECK(what.columns == std::vector<std::string>{"x", "y", "g"});
   CHECK(what.cells == Numbers{3, 4});
   CHECK(what.levels.at("g") == std::vector<std::string>{"a", "b"});
   CHECK(ColumnSums::columns(plan) == what.columns);
   CHECK(ColumnSums::complete(plan) == std::vector<std::string>{"g"});
+}
+
+TEST_CASE("column sums: a mean of two values is a count, and missing values and moments are of patients") {
+  // 100 rows, half of them in each group; z is 1 for `ones` of group a and for 20 of group b; x misses `without` of group a.
+  const auto table = [](std::size_t ones, std::size_t without) {
+    std::vector<double> x, z;
+    std::vector<std::string> g;
+    for (std::size_t i = 0; i < 100; ++i) {
+      x.push_back(i < without ? NAN : static_cast<double>(i));
+      z.push_back(i < ones || i >= 80 ? 1 : 0);
+      g.push_back(i < 50 ? "a" : "b");
+    }
+    Table made("hundred");
+    made.add_numeric("x", x).add_numeric("z", z).add_text("g", g);
+    return made;
+  };
+  const DisclosureRules rules;
+  using Numbers = std::vector<double>;
+  const DescribePlan all{{}, {"z"}, "", {}, {}};
+  CHECK(ColumnSums::disclosure(all, ColumnSums::prepare(all, table(3, 0))).cells == Numbers{100, 23, 77});
+  const DescribePlan by{{}, {"z"}, "g", {"a", "b"}, {}};
+  const auto first = [&](const DescribePlan& plan, const Table& rows, const DisclosureRules& of) {
+    return ColumnSums::answer(ColumnSums::prepare(plan, rows), {plan, {}}, of);
+  };
+  CHECK(vector_of(first(by, table(5, 0), rules), "sum") == Numbers{25, 5, 20});
+  refuses([&] { return first(by, table(4, 0), rules); }, error::disclosure, "smallest_cell: ");
+  CHECK(vector_of(first(by, table(4, 0), DisclosureRules::off()), "sum") == Numbers{24, 4, 20});
+  // Fewer missing values than a cell needs count as none, in the total too.
+  const DescribePlan x{{}, {"x"}, "g", {"a", "b"}, {}};
+  CHECK(vector_of(first(x, table(0, 4), rules), "missing") == Numbers{0, 0, 0});
+  CHECK(vector_of(first(x, table(0, 5), rules), "missing") == Numbers{5, 5, 0});
+  CHECK(vector_of(first(x, table(0, 4), DisclosureRules::off()), "missing") == Numbers{4, 4, 0});
+  // Four moments of a group need 40 patients: 39 are hidden, and the others with them.
+  CHECK(vector_of(first(x, table(0, 10), rules), "hidden") == Numbers{0, 0, 0});
+  CHECK(vector_of(first(x, table(0, 11), rules), "hidden") == Numbers{0, 1, 1});
+}
+
+TEST_CASE("column sums: a column that is named twice is refused where it is asked for") {
+  const DescribePlan plan{{}, {"x", "y", "x"}, "", {}, {}};
+  refuses([&] { return ColumnSums::prepare(plan, four()); }, error::invalid_argument, "named twice");
 }
 
 TEST_CASE("column sums: with bounds a column travels from -1 to 1, and what is outside is refused") {

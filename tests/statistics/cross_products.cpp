@@ -33,6 +33,19 @@ TEST_CASE("cross products: one hospital's answers by hand") {
       error::invalid_argument, "each of 2 columns, got 1");
 }
 
+TEST_CASE("cross products: sums of columns of two values are counts, and no column is asked for twice") {
+  Table table("seven");
+  table.add_numeric("x", {0, 0, 0, 1, 1, 1, 1})
+      .add_numeric("y", {2, 5, 5, 5, 5, 2, 5})
+      .add_numeric("k", {1, 2, 3, 4, 5, 6, 7});
+  CorrelationPlan plan{{}, {"x", "y", "k"}, {}};
+  // All; x; y by x, and y.
+  CHECK(CrossProducts::disclosure(plan, CrossProducts::prepare(plan, table)).cells ==
+        std::vector<double>{7, 3, 4, 1, 1, 2, 3, 2, 5});
+  plan.columns = {"x", "k", "x"};
+  refuses([&] { return CrossProducts::prepare(plan, table); }, error::invalid_argument, "named twice");
+}
+
 TEST_CASE("cross products: federated equals pooled, in long double") {
   CHECK(rc::check("random tables, 1 to 50 sites", [] {
     const auto rows = *rc::gen::inRange<std::size_t>(10, 300);

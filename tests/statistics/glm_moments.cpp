@@ -69,6 +69,19 @@ TEST_CASE("values beyond the public bound are refused, not clipped") {
   }
 }
 
+TEST_CASE("absolute differences from a chosen centre leave a hospital with rules in sums only") {
+  const GlmMoments::Plan plan = some_plan(GlmMoment::absolute);
+  const auto prepared = GlmMoments::prepare(plan, some());
+  DisclosureRules rules;
+  CHECK_THROWS_WITH_AS(static_cast<void>(GlmMoments::answer(prepared, {plan}, rules)),
+                       doctest::Contains("single_values: "), Error);
+  rules.in_sum = true;
+  CHECK(GlmMoments::answer(prepared, {plan}, rules).vectors.size() == 3);
+  rules.in_sum = false;
+  rules.single_values = true;
+  CHECK(GlmMoments::answer(prepared, {plan}, rules).vectors.size() == 3);
+}
+
 TEST_CASE("what it discloses") {
   const GlmMoments::Plan plan = some_plan(GlmMoment::totals);
   const Disclosure what = GlmMoments::disclosure(plan, GlmMoments::prepare(plan, some()));

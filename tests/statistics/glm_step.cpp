@@ -142,7 +142,7 @@ TEST_CASE("what it discloses, and what rules hold against it") {
   linear.model.family = GlmFamily::gaussian;
   CHECK(GlmStep::coefficients({linear, GlmQuestion::step, {1, 2, 3}, 0}).empty());
   linear.model.family = GlmFamily::gamma;
-  CHECK(GlmStep::coefficients({linear, GlmQuestion::step, {1, 2, 3}, 0}) == std::vector<double>{2, 3});
+  CHECK(GlmStep::coefficients({linear, GlmQuestion::step, {1, 2, 3}, 0}) == std::vector<double>{0, 2, 3});
   // Ten degrees of freedom.
   std::vector<std::size_t> rows(12);
   for (std::size_t i = 0; i < 12; ++i) rows[i] = i;
@@ -152,6 +152,19 @@ TEST_CASE("what it discloses, and what rules hold against it") {
   rows.push_back(12);
   CHECK(answer({plan, GlmQuestion::step, {0, 0, 0}, 0}, some().select(rows), DisclosureRules{})
             .number("invalid") == 0);
+  DisclosureRules more;
+  more.residual_degrees = 11;
+  CHECK_THROWS_WITH_AS(
+      static_cast<void>(answer({plan, GlmQuestion::step, {0, 0, 0}, 0}, some().select(rows), more)),
+      doctest::Contains("residual_degrees: fewer than 11"), Error);
+  // How far the columns spread here: w - 0.4 is -0.4 or 0.6, in units of 0.5.
+  const std::vector<double> spreads = GlmStep::spreads(prepared);
+  REQUIRE(spreads.size() == 3);
+  CHECK(spreads[0] == 1);
+  CHECK(spreads[2] == doctest::Approx(std::sqrt((0.64 + 1.44) / 2)).epsilon(1e-13));
+  double squares = 0;
+  for (const double x : some().numeric("x")) squares += (x - 0.5) * (x - 0.5) / 4;
+  CHECK(spreads[1] == doctest::Approx(std::sqrt(squares / 300)).epsilon(1e-13));
   CHECK_THROWS_AS(static_cast<void>(answer({plan, GlmQuestion::step, {0, 0}, 0}, some())), Error);
   GlmStep::Plan wrong = plan;
   wrong.scales = {1, 0};

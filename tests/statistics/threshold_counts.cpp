@@ -37,6 +37,12 @@ TEST_CASE("threshold counts: by hand") {
   CHECK(counts_of(plan, table, DisclosureRules::off()) == Numbers{1, 3, 4});
   CHECK(ThresholdCounts::disclosure(plan, ThresholdCounts::prepare(plan, table)).cut_points.at("x") == 3);
   CHECK_FALSE(ThresholdCounts::disclosure(plan, ThresholdCounts::prepare(plan, table)).single_values);
+  QuantilePlan twice = plan;
+  twice.columns = {"x", "x"};
+  twice.grids = {{"x", 1, 3, 3}, {"x", 1, 3, 4}};
+  refuses([&] { return ThresholdCounts::prepare(twice, table); }, error::invalid_argument, "named twice");
+  // Grids of one column add up, however they have come here.
+  CHECK(ThresholdCounts::disclosure(twice, ThresholdCounts::prepare(plan, table)).cut_points.at("x") == 7);
   plan.grids = {{"y", 1, 3, 3}};
   refuses([&] { return counts_of(plan, table, DisclosureRules::off()); }, error::invalid_argument,
           "a grid for each");
