@@ -14,8 +14,8 @@ namespace healthai {
 /// Who a client is: 1 to 64 characters of [a-z0-9_-], so that it is safe in a log, a file name or a certificate.
 class ClientId {
  public:
-  /// No client; only a placeholder for deserialisation.
-  ClientId() noexcept {}  // NOLINT(modernize-use-equals-default): GCC 12 uses a defaulted one in places and makes none
+  /// No client; only a placeholder for deserialisation. (Not defaulted: GCC 12 uses a defaulted one in places and makes none.)
+  ClientId() noexcept {}  // NOLINT(modernize-use-equals-default)
 
   /// \throws Error (`invalid_id`) if `text` is not of that form; see `sanitised` for free text.
   ClientId(std::string text)

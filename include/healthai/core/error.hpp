@@ -79,7 +79,7 @@ inline constexpr ErrorId secagg_shares{
 inline constexpr ErrorId secagg_survivors{"secagg_survivors"};  ///< a list that would open more than one sum
 inline constexpr ErrorId secagg_replay{"secagg_replay"};    ///< a secure sum that was taken part in before
 inline constexpr ErrorId privacy_budget{"privacy_budget"};  ///< a release that the budget does not allow
-inline constexpr ErrorId disclosure{"disclosure"};  ///< an answer that could tell of single patients
+inline constexpr ErrorId disclosure{"disclosure"};          ///< an answer that could tell of single patients
 // data
 inline constexpr ErrorId csv{"csv"};                    ///< a file that is not the table it should be
 inline constexpr ErrorId array_file{"array_file"};      ///< a file that is not the array it should be
