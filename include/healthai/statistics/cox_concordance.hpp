@@ -116,7 +116,7 @@ struct CoxConcordance : SummedStatistic {
   }
   using SummedStatistic::bytes;
 
-  [[nodiscard]] static std::vector<detail::SumRange> ranges(const Broadcast& broadcast) {
+  [[nodiscard]] static std::vector<detail::NamedRange> ranges(const Broadcast& broadcast) {
     const double n = (std::max)(broadcast.rows, 1.0);
     return {{"pairs", 5, n * n}, {"influence", 3, n * n * n}};
   }

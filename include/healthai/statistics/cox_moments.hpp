@@ -135,7 +135,7 @@ struct CoxMagnitudes : SummedStatistic {
   }
   using SummedStatistic::bytes;
 
-  [[nodiscard]] static std::vector<detail::SumRange> ranges(const Broadcast& broadcast) {
+  [[nodiscard]] static std::vector<detail::NamedRange> ranges(const Broadcast& broadcast) {
     return {{"n", 1, 0x1p40},
             {"events", 1, 0x1p40},
             {"magnitudes", term_names(broadcast.plan.covariates).size() * detail::cox_magnitudes, 1}};
@@ -217,7 +217,7 @@ struct CoxMoments : SummedStatistic {
   }
   using SummedStatistic::bytes;
 
-  [[nodiscard]] static std::vector<detail::SumRange> ranges(const Broadcast& broadcast) {
+  [[nodiscard]] static std::vector<detail::NamedRange> ranges(const Broadcast& broadcast) {
     const std::size_t terms = broadcast.means.size();
     return {{"n", 1, broadcast.rows},
             {"events", 1, broadcast.rows},

@@ -145,7 +145,7 @@ struct CoxSiteStep : SummedStatistic {
   }
   using SummedStatistic::bytes;
 
-  [[nodiscard]] static std::vector<detail::SumRange> ranges(const Broadcast& broadcast) {
+  [[nodiscard]] static std::vector<detail::NamedRange> ranges(const Broadcast& broadcast) {
     const std::size_t terms = broadcast.coefficients.size();
     const double n = (std::max)(broadcast.rows, 1.0);
     const double d = (std::max)(broadcast.events, 1.0);

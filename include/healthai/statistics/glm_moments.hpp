@@ -161,7 +161,7 @@ struct GlmMoments : SummedStatistic {
   }
   using SummedStatistic::bytes;
 
-  [[nodiscard]] static std::vector<detail::SumRange> ranges(const Plan& plan) {
+  [[nodiscard]] static std::vector<detail::NamedRange> ranges(const Plan& plan) {
     const double n = plan.moment == GlmMoment::rows ? 1 : plan.rows;
     // A mean that was rounded is not the mean: hence twice.
     const double sums = plan.moment == GlmMoment::squares ? 2 * n * n : 2 * n * plan.largest_value;

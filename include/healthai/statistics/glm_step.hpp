@@ -205,7 +205,7 @@ struct GlmStep : SummedStatistic {
   [[nodiscard]] static std::size_t parameters(const GlmPlan& model) {
     return term_names(model.covariates).size() + (model.common_intercept() ? 1 : 0);
   }
-  [[nodiscard]] static std::vector<detail::SumRange> ranges(const Broadcast& broadcast) {
+  [[nodiscard]] static std::vector<detail::NamedRange> ranges(const Broadcast& broadcast) {
     if (broadcast.question == GlmQuestion::direction)
       return {{"better", 1, 0x1p40}, {"worse", 1, 0x1p40}, {"untold", 1, 0x1p40}};
     const GlmLimits& limits = broadcast.plan.limits;

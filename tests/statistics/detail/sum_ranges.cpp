@@ -32,7 +32,7 @@ TEST_CASE("ranges become segments that hold them, with whole numbers exact") {
 }
 
 TEST_CASE("a number beyond its range is seen") {
-  const std::vector<detail::SumRange> ranges{{"a", 2, 1}, {"b", 1, 10}};
+  const std::vector<detail::NamedRange> ranges{{"a", 2, 1}, {"b", 1, 10}};
   CHECK(detail::within(SummandBuilder().add("a", std::vector<double>{1, -1}).add("b", 10).take(), ranges));
   CHECK_FALSE(
       detail::within(SummandBuilder().add("a", std::vector<double>{1, -1.1}).add("b", 10).take(), ranges));

@@ -19,7 +19,7 @@ struct ScalarSegment;
 namespace healthai::detail {
 
 /// The range of the numbers of one name that a hospital adds to a sum, where sums are made of whole numbers: all are from -most to most.
-struct SumRange {
+struct NamedRange {
   std::string name{};
   std::size_t size = 1;
   double most = 1;
@@ -36,9 +36,9 @@ struct SumRange {
 /// of its range.
 /// \tparam Segment  secagg::VectorSegment, which need not be known before this is called
 template <class Segment>
-[[nodiscard]] std::vector<Segment> segments_of(const std::vector<SumRange>& ranges) {
+[[nodiscard]] std::vector<Segment> segments_of(const std::vector<NamedRange>& ranges) {
   std::vector<Segment> segments;
-  for (const SumRange& range : ranges) {
+  for (const NamedRange& range : ranges) {
     segments.push_back({range.name, Layout{{range.name, {range.size}}}, false, power_of_two_from(range.most),
                         std::uint64_t{1} << 51U});
   }
@@ -46,7 +46,7 @@ template <class Segment>
 }
 
 /// Whether all numbers are in their ranges, so that none is clipped.
-[[nodiscard]] inline bool within(const Summand<double>& summand, const std::vector<SumRange>& ranges) {
+[[nodiscard]] inline bool within(const Summand<double>& summand, const std::vector<NamedRange>& ranges) {
   for (std::size_t i = 0; i < ranges.size(); ++i) {
     for (const double value : summand.vectors[i].values.span()) {
       if (!(std::fabs(value) <= ranges[i].most)) return false;
