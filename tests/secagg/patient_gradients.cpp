@@ -128,7 +128,7 @@ namespace {
 /// Seven members, of whom five must stay and one may collude.
 struct Hospitals {
   static constexpr Index count = 7;
-  Cohort cohort{count};
+  secagg_test::Cohort cohort{count};
   std::vector<Fixed> models{};
   InProcess transport{{.threads = 1}};
   std::vector<std::vector<Mechanism>> debits{count};
@@ -318,7 +318,7 @@ TEST_CASE("the noise: what it is for is part of the terms, and settings that can
 TEST_CASE("a node debits the account of its patients, and no other, before the data are touched") {
   using secagg_steps_test::Services;
   const TestFolder folder;
-  const Cohort cohort(4, {.corrupt = 0, .dropout = 0});
+  const secagg_test::Cohort cohort(4, {.corrupt = 0, .dropout = 0});
   const Broadcast broadcast = asked(2, 1, 16, 100);
   const BudgetAccount patients{"icu-2026", "patient"};
   const auto sums = [&](const BudgetAccount& account, const std::shared_ptr<BudgetLedger>& ledger,
