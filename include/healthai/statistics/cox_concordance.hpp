@@ -36,6 +36,7 @@ struct CoxConcordance : SummedStatistic {
       archive& plan& coefficients& rows;
     }
   };
+  /// The times, events and covariates of the rows of one stratum.
   struct Stratum {
     std::vector<double> times{}, events{};
     std::vector<double> x{};  ///< row after row
