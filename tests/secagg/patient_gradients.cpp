@@ -60,7 +60,7 @@ Broadcast asked(std::size_t size, double clip, std::uint32_t grid_bits, std::uin
 }
 Parameters<double> sum_of(const Fixed& model, const Broadcast& broadcast,
                           SumsPatientGradients<Fixed>::Units units = {}) {
-  return SumsPatientGradients{model, std::move(units), 4}(
+  return SumsPatientGradients{model, std::move(units), model.gradients.size()}(
              {std::make_shared<const Broadcast>(broadcast), "north"}, {})
       .sum;
 }
@@ -311,7 +311,7 @@ TEST_CASE("the noise: what it is for is part of the terms, and settings that can
     return patients.noised(std::span<const double>(values), 100, patients.member_variance(1), random);
   };
   refuses([&] { return noised(beyond); }, error::invalid_reply, "at most 100 patients");
-  refuses([&] { return noised(between); }, error::invalid_reply, "0.5 steps");
+  refuses([&] { return noised(between); }, error::invalid_reply, "is not what was to be noised");
   CHECK(noised(most).size() == 1);
 }
 
