@@ -204,9 +204,9 @@ void km(Study& study) {
     plan.times = time_grid(study);
     if (study.rules.enforced)
       study.note(
-          "intervals in which few patients leave are joined with later ones at each hospital (rule "
-          "smallest_cell): where "
-          "hospitals are small, curves are too high");
+          "intervals in which few patients leave are joined at each hospital, and these patients spread over "
+          "them "
+          "(rule smallest_cell): where hospitals are small, curves are smoothed");
     const healthai::KaplanMeierOptions options{{}, f.level, f.at, {}};
     std::vector<NamedCurve> curves;
     std::vector<healthai::ClientId> sites;

@@ -172,7 +172,7 @@ class CoxModel {
     Work work;
     const double value = likelihood(parameters, x_, groups_, work, true);
     return {value, work.score,
-            detail::partial_likelihood_information(groups_, options_.ties, work.eta.data(),
+            detail::partial_likelihood_information(groups_, options_.ties, work.weights.data(), work.hazards,
                                                    work.residuals.data(), x_)};
   }
 
@@ -191,7 +191,7 @@ class CoxModel {
     for (std::size_t g = groups_.size(); g-- > 0;) {
       const detail::TieHazard& hazard = work.hazards[g];
       if (groups_[g].events != groups_[g].end)
-        steps.push_back({time_[groups_[g].begin], hazard.for_later * std::exp(-hazard.log_at_risk - centre)});
+        steps.push_back({time_[groups_[g].begin], hazard.for_later * std::exp(-hazard.scale - centre)});
     }
     return steps;
   }
@@ -231,6 +231,7 @@ class CoxModel {
   struct Work {
     Vector coefficients;
     Vector eta;
+    Vector weights;
     Vector residuals;
     Vector score;
     std::vector<detail::TieHazard> hazards;
@@ -241,13 +242,17 @@ class CoxModel {
                                   std::span<const detail::TieGroup> groups, Work& work,
                                   bool with_score) const {
     work.coefficients = parameters.flat().template cast<double>();
-    if (work.eta.size() < x.rows()) work.eta.resize(x.rows());
+    if (work.eta.size() < x.rows()) {
+      work.eta.resize(x.rows());
+      work.weights.resize(x.rows());
+    }
     work.eta.head(x.rows()).noalias() = x * work.coefficients;
     if (work.hazards.size() < groups.size()) work.hazards.resize(groups.size());
-    const double value = detail::log_partial_likelihood(groups, options_.ties, work.eta.data(), work.hazards);
+    const double value = detail::log_partial_likelihood(groups, options_.ties, work.eta.data(),
+                                                        work.weights.data(), work.hazards);
     if (with_score) {
       if (work.residuals.size() < x.rows()) work.residuals.resize(x.rows());
-      detail::partial_likelihood_residuals(groups, work.eta.data(), work.hazards, work.residuals.data());
+      detail::partial_likelihood_residuals(groups, work.weights.data(), work.hazards, work.residuals.data());
       if (work.score.size() != x.cols()) work.score.resize(x.cols());
       work.score.noalias() = x.transpose() * work.residuals.head(x.rows());
     }

@@ -31,8 +31,8 @@ namespace healthai {
 /// without it. That is all that survival curves and log-rank tests need, and it adds up over hospitals.
 ///
 /// Under rules a hospital counts on the whole public grid of its rules, and merges there the intervals in which fewer than `smallest_cell`
-/// leave into the next (see `merge_small_intervals`), for each stratum and group by itself and also where the answer is masked. What leaves
-/// are sums of these intervals, whichever of the grid's times a plan asks for: two plans with other times, subtracted, tell no more.
+/// leave into the next (see `merged_intervals`, `spread_on_grid`), for each stratum and group by itself and also where the answer is masked.
+/// What leaves follows from these intervals, whichever of the grid's times a plan asks for: two plans with other times, subtracted, tell no more.
 /// (Two plans with other groups can: the curve of all less that of some is that of the others.)
 struct LifeTable : SummedStatistic {
   using Plan = SurvivalPlan;
@@ -190,7 +190,9 @@ struct LifeTable : SummedStatistic {
       const auto censored = std::span(fine.censored).subspan(cell * grid.size(), grid.size());
       double beyond = prepared.patients[cell];
       for (std::size_t k = 0; k < grid.size(); ++k) beyond -= events[k] + censored[k];
-      merge_small_intervals(events, censored, beyond, rules.smallest_cell);
+      spread_on_grid(
+          merged_intervals(events, censored, static_cast<std::uint64_t>(beyond), rules.smallest_cell), events,
+          censored);
       for (std::size_t k = 0; k < grid.size(); ++k) {
         const std::size_t next = first_not_before(times, grid[k]);
         if (next == times.size()) break;

@@ -30,19 +30,20 @@ TEST_CASE("two tied events among four equal rows, by hand") {
   const std::vector<detail::TieGroup> groups{{0, 1, 1}, {1, 2, 4}};
   const std::vector<double> eta(4, 0.7);
   std::vector<detail::TieHazard> hazards(2);
+  std::vector<double> weights(4);
   std::vector<double> residuals(4);
-  CHECK(detail::log_partial_likelihood(groups, Ties::breslow, eta.data(), hazards) ==
+  CHECK(detail::log_partial_likelihood(groups, Ties::breslow, eta.data(), weights.data(), hazards) ==
         doctest::Approx(-2 * std::log(4.0)).epsilon(1e-15));
-  detail::partial_likelihood_residuals(groups, eta.data(), hazards, residuals.data());
+  detail::partial_likelihood_residuals(groups, weights.data(), hazards, residuals.data());
   CHECK(residuals[0] == doctest::Approx(-0.5).epsilon(1e-15));
   CHECK(residuals[1] == doctest::Approx(-0.5).epsilon(1e-15));
   CHECK(residuals[2] == doctest::Approx(0.5).epsilon(1e-15));
   CHECK(residuals[3] == doctest::Approx(0.5).epsilon(1e-15));
 
   // Efron: sums 4 and 3; each event is at risk fully at the first and by half at the second.
-  CHECK(detail::log_partial_likelihood(groups, Ties::efron, eta.data(), hazards) ==
+  CHECK(detail::log_partial_likelihood(groups, Ties::efron, eta.data(), weights.data(), hazards) ==
         doctest::Approx(-std::log(4.0) - std::log(3.0)).epsilon(1e-15));
-  detail::partial_likelihood_residuals(groups, eta.data(), hazards, residuals.data());
+  detail::partial_likelihood_residuals(groups, weights.data(), hazards, residuals.data());
   CHECK(residuals[0] == doctest::Approx(-1.0 / 4 - 1.0 / 3).epsilon(1e-15));
   CHECK(residuals[1] == doctest::Approx(-1.0 / 4 - 1.0 / 3).epsilon(1e-15));
   CHECK(residuals[2] == doctest::Approx(1 - 1.0 / 4 - 1.0 / 6).epsilon(1e-15));
@@ -51,10 +52,11 @@ TEST_CASE("two tied events among four equal rows, by hand") {
   // The information of +-1 features, half and half, is the number of events.
   FeatureMatrix<double> x(4, 1);
   x << 1, -1, 1, -1;
-  CHECK(detail::log_partial_likelihood(groups, Ties::breslow, eta.data(), hazards) < 0);
-  detail::partial_likelihood_residuals(groups, eta.data(), hazards, residuals.data());
-  CHECK(detail::partial_likelihood_information(groups, Ties::breslow, eta.data(), residuals.data(), x)(
-            0, 0) == doctest::Approx(2).epsilon(1e-15));
+  CHECK(detail::log_partial_likelihood(groups, Ties::breslow, eta.data(), weights.data(), hazards) < 0);
+  detail::partial_likelihood_residuals(groups, weights.data(), hazards, residuals.data());
+  CHECK(detail::partial_likelihood_information(groups, Ties::breslow, weights.data(), hazards,
+                                               residuals.data(),
+                                               x)(0, 0) == doctest::Approx(2).epsilon(1e-15));
 }
 
 }  // namespace model_detail_partial_likelihood_test

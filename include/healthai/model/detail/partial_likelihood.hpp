@@ -28,9 +28,9 @@ struct TieGroup {
   std::size_t end;     ///< one past the last
 };
 
-/// What a group contributes to the cumulative hazard; the last two in units of 1 / exp(log_at_risk).
+/// What a sweep from the latest time to the earliest knows at a group; sums and hazards are in units of exp(scale).
 struct TieHazard {
-  double log_at_risk = 0;  ///< log of the sum of exp(eta) over the risk set
+  double scale = 0;        ///< the largest eta so far
   double for_later =
       0;  ///< the hazard that rows with a later time, or censored at this one, have lived through
   double for_events = 0;  ///< the part of it that counts for the group's own events
@@ -58,9 +58,10 @@ void make_tie_groups(std::size_t count, const Time& time, const Event& event, st
 /// The log partial likelihood of rows with linear predictors `eta`, in one pass over them. Sums over risk sets are kept
 /// relative to the largest eta seen so far, so that neither they nor their logarithms overflow or vanish, whatever the
 /// predictors. Events add (eta - scale) and subtract the log of a sum of order one: large terms never cancel.
-/// `hazards`, one per group, is for `partial_likelihood_residuals`.
+/// \param[out] weights  of each row exp(eta - scale), with the scale of its group: with `hazards`, one per group, for the functions below
 [[nodiscard]] inline double log_partial_likelihood(std::span<const TieGroup> groups, Ties ties,
-                                                   const double* eta, std::span<TieHazard> hazards) {
+                                                   const double* eta, double* weights,
+                                                   std::span<TieHazard> hazards) {
   double total = 0;
   double scale = -std::numeric_limits<double>::infinity();
   double at_risk = 0;  // sum of exp(eta - scale) over the rows of the groups so far
@@ -71,22 +72,27 @@ void make_tie_groups(std::size_t count, const Time& time, const Event& event, st
       at_risk *= std::exp(scale - largest);
       scale = largest;
     }
-    for (std::size_t i = group.begin; i < group.events; ++i) at_risk += std::exp(eta[i] - scale);
+    for (std::size_t i = group.begin; i < group.events; ++i) {
+      weights[i] = std::exp(eta[i] - scale);
+      at_risk += weights[i];
+    }
+    TieHazard& hazard = hazards[g];
+    hazard = {scale, 0, 0};
     const std::size_t tied = group.end - group.events;
     if (tied == 0) continue;
     double dying = 0;
     for (std::size_t i = group.events; i < group.end; ++i) {
-      dying += std::exp(eta[i] - scale);
+      weights[i] = std::exp(eta[i] - scale);
+      dying += weights[i];
       total += eta[i] - scale;
     }
-    TieHazard& hazard = hazards[g];
-    hazard = {scale + std::log(at_risk + dying), 0, 0};
+    const double log_sum = std::log(at_risk + dying);
     for (std::size_t k = 0; k < tied; ++k) {
       const double share = share_at_risk(ties, k, tied);
       const double sum = at_risk + share * dying;
-      total -= std::log(sum);
-      hazard.for_later += (at_risk + dying) / sum;
-      hazard.for_events += share * (at_risk + dying) / sum;
+      total -= share == 1 ? log_sum : std::log(sum);
+      hazard.for_later += 1 / sum;
+      hazard.for_events += share / sum;
     }
     at_risk += dying;
   }
@@ -94,26 +100,21 @@ void make_tie_groups(std::size_t count, const Time& time, const Event& event, st
 }
 
 /// The derivative of the log partial likelihood in each linear predictor (the martingale residual: event minus expected
-/// events), in one pass from the earliest time to the latest. `hazards` comes from `log_partial_likelihood`.
-inline void partial_likelihood_residuals(std::span<const TieGroup> groups, const double* eta,
+/// events), in one pass from the earliest time to the latest. `weights` and `hazards` come from `log_partial_likelihood`.
+inline void partial_likelihood_residuals(std::span<const TieGroup> groups, const double* weights,
                                          std::span<const TieHazard> hazards, double* residuals) {
-  double scale = 0;   // of the latest event time so far; the hazard is kept in units of 1 / exp(scale)
-  double hazard = 0;  // cumulative, and 0 only before the first event
+  double hazard = 0;  // cumulative, in units of 1 / exp(scale); 0 only before the first event
+  double scale = 0;   // of the group before: it becomes smaller, so that the hazard does not overflow
   for (std::size_t g = groups.size(); g-- > 0;) {
     const TieGroup& group = groups[g];
-    double before = hazard;
-    if (group.events != group.end) {
-      if (hazard != 0) before *= std::exp(hazards[g].log_at_risk - scale);
-      scale = hazards[g].log_at_risk;
-      hazard = before + hazards[g].for_later;
-    }
-    // A row's eta is at most the log of any risk set that it belongs to, so that these exponentials are at most one.
-    for (std::size_t i = group.begin; i < group.events; ++i) {
-      residuals[i] = hazard == 0 ? 0.0 : -std::exp(eta[i] - scale) * hazard;
-    }
-    for (std::size_t i = group.events; i < group.end; ++i) {
-      residuals[i] = 1 - std::exp(eta[i] - scale) * (before + hazards[g].for_events);
-    }
+    if (hazard != 0 && hazards[g].scale != scale) hazard *= std::exp(hazards[g].scale - scale);
+    scale = hazards[g].scale;
+    const double before = hazard;
+    hazard += hazards[g].for_later;
+    for (std::size_t i = group.begin; i < group.events; ++i)
+      residuals[i] = hazard == 0 ? 0.0 : -weights[i] * hazard;
+    for (std::size_t i = group.events; i < group.end; ++i)
+      residuals[i] = 1 - weights[i] * (before + hazards[g].for_events);
   }
 }
 
@@ -124,7 +125,8 @@ inline void partial_likelihood_residuals(std::span<const TieGroup> groups, const
 /// `partial_likelihood_residuals`): one matrix product. What is left to one sweep over risk sets is their means.
 template <class Scalar>
 [[nodiscard]] FeatureMatrix<Scalar> partial_likelihood_information(std::span<const TieGroup> groups,
-                                                                   Ties ties, const double* eta,
+                                                                   Ties ties, const double* weights,
+                                                                   std::span<const TieHazard> hazards,
                                                                    const double* residuals,
                                                                    const FeatureMatrix<Scalar>& x) {
   using Row = Eigen::Matrix<Scalar, 1, Eigen::Dynamic>;
@@ -151,27 +153,25 @@ template <class Scalar>
   Row dying = Row::Zero(columns);
   double sum = 0;  // of exp(eta - scale)
   double scale = -std::numeric_limits<double>::infinity();
-  for (const TieGroup& group : groups) {
-    const double largest = *std::max_element(eta + group.begin, eta + group.end);
-    if (!(largest <= scale)) {
-      const double factor = std::exp(scale - largest);
+  for (std::size_t g = 0; g < groups.size(); ++g) {
+    const TieGroup& group = groups[g];
+    if (hazards[g].scale != scale) {
+      const double factor = std::exp(scale - hazards[g].scale);
       at_risk *= factor;
       sum *= factor;
-      scale = largest;
+      scale = hazards[g].scale;
     }
     for (std::size_t i = group.begin; i < group.events; ++i) {
-      const double weight = std::exp(eta[i] - scale);
-      sum += weight;
-      at_risk += weight * x.row(static_cast<Eigen::Index>(i));
+      sum += weights[i];
+      at_risk += weights[i] * x.row(static_cast<Eigen::Index>(i));
     }
     const std::size_t tied = group.end - group.events;
     if (tied == 0) continue;
     double sum_dying = 0;
     dying.setZero();
     for (std::size_t i = group.events; i < group.end; ++i) {
-      const double weight = std::exp(eta[i] - scale);
-      sum_dying += weight;
-      dying += weight * x.row(static_cast<Eigen::Index>(i));
+      sum_dying += weights[i];
+      dying += weights[i] * x.row(static_cast<Eigen::Index>(i));
     }
     for (std::size_t k = 0; k < tied; ++k) {
       const double share = share_at_risk(ties, k, tied);
