@@ -29,7 +29,7 @@ json open_policy() {
     "require_secure_aggregation": false, "require_dp": false,
     "statistics": {"columns": ["time", "dead", "age", "sex"],
                    "levels": {"sex": [1, 2], "dead": [0, 1]},
-                   "most_cut_points": {"age": 101},
+                   "most_cut_points": {"age": 101, "time": 101},
                    "time_grid": [200, 400, 600, 800, 1000, 1200]}})");
   for (const char* task :
        {"column_sums",          "site_columns",      "column_levels",     "threshold_counts",
@@ -71,7 +71,7 @@ class Hospitals {
   [[nodiscard]] std::string file(const std::string& name) const { return network_.file(name); }
   /// The settings of the coordinator, beside its port.
   void settings(const std::string& text) const {
-    network_.write("study.toml", "port = " + port_ + "\nwait = 60\n" + text);
+    network_.write("study.toml", "port = " + port_ + "\nwait = 30\n" + text);
   }
   [[nodiscard]] std::unique_ptr<Background> node(const std::string& site,
                                                  std::vector<std::string> more = {"--plaintext"},
@@ -129,7 +129,7 @@ TEST_CASE("over a network every command finds what it finds in one process under
   const Hospitals hospitals;
   hospitals.settings("plaintext = true\nanchors = \"" + hospitals.file("anchors.txt") + "\"\n");
   const std::vector<std::string> commands{"describe --columns age,time --by sex",
-                                          "quantile --columns age --range 30,90",
+                                          "quantile --columns time --range 0,1200",
                                           "histogram --columns age --range 30,90 --bins 4",
                                           "crosstab --columns sex,dead",
                                           "ttest --columns age --by sex",
@@ -183,7 +183,8 @@ TEST_CASE("over a network every command finds what it finds in one process under
 TEST_CASE("a hospital whose rules forbid a question is left out with the rule's name; one in a dry run too") {
   const Hospitals hospitals;
   json narrow = open_policy();
-  narrow["statistics"]["columns"] = {"time", "dead", "age"};
+  narrow["statistics"]["columns"] = json::array({"time", "dead", "age"});
+  narrow["statistics"]["levels"].erase("sex");
   hospitals.network().write("narrow.json", narrow.dump());
   const std::string command = "cox " + survival + "--covariates age,sex";
   const json expected = hospitals.simulated(command, "two.csv");
@@ -213,7 +214,7 @@ TEST_CASE("a hospital whose rules forbid a question is left out with the rule's 
 TEST_CASE("what a hospital has told of its patients outlives its node") {
   const Hospitals hospitals;
   json policy = open_policy();
-  policy["statistics"]["cohorts"]["almost"] = {"age >= 43"};  // all but a few
+  policy["statistics"]["cohorts"]["almost"] = json::array({"age >= 43"});  // all but a few
   hospitals.network().write("policy.json", policy.dump());
   auto south = hospitals.node("south");
   CHECK(hospitals.found("correlation --columns age,sex --sites south").at("n") == 76);
