@@ -336,7 +336,8 @@ TEST_CASE("the rules of a policy file hold at every simulated hospital") {
   fails("describe" + networks + "--columns BMI" + rules, "columns: ");
   fails("describe" + networks + "--columns Age --where 'Age >= 60'" + rules, "free_filters: ");
   fails("describe" + networks + "--columns Age --cohort young" + rules, "cohorts: ");
-  fails("crosstab" + networks + "--columns died,elective" + rules, "levels: ");
+  fails("crosstab" + networks + "--columns died,elective" + rules,
+        "tells of any level of column \"elective\"");
   fails("histogram" + networks + "--columns Age --bins 200" + rules, "most_cut_points: ");
   fails("km " + lung + "--grid 100,200" + policy("grid.json", many), "time_grid: ");
   fails("km " + lung + policy("untold.json", R"("columns": ["time", "dead"], "time_grid": [500, 1200])"),
