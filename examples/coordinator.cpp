@@ -62,7 +62,7 @@ void run(const coordinator::Flags& flags, Strategy strategy) {
     InProcess hospitals = coordinator::rehearsal(flags);
     return study(flags, hospitals, strategy, ProgressBar{});
   }
-  SocketServer hospitals{coordinator::server_options(flags)};
+  SocketServer hospitals{over_network::server_options(flags)};
   require_everyone(hospitals, flags);
   study(flags, hospitals, strategy, coordinator::LiveStatus{hospitals, flags.rounds, flags.anchors});
   hospitals.finish();  // the nodes hear that it is over, and do not come back

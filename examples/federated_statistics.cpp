@@ -2,6 +2,7 @@
 //
 //     bash examples/run.sh federated_statistics cox --time-column time --event-column dead --covariates age,sex,ph.ecog --policy none
 //     bash examples/run.sh federated_statistics describe --data patients.csv --site-column hospital --columns age,bmi
+//     bash examples/run.sh federated_statistics describe --coordinator study.toml --columns age,bmi     hospitals over a network
 #include <cstdio>
 #include <exception>
 #include <filesystem>

@@ -9,21 +9,12 @@
 #include <string>
 #include <vector>
 
-#include "healthai/transport/socket/server.hpp"
+#include "over_network/listening.hpp"
 
 namespace coordinator {
 
 /// What the command line, and the file of --config, say.
-struct Flags {
-  std::string address{};
-  std::uint16_t port = 7443;
-  healthai::TlsFiles tls{};
-  std::string roster{};
-  bool plaintext = false;
-  std::size_t clients = 0;
-  std::size_t wait_seconds = 600;
-  std::size_t reconnect_seconds = 60;
-  std::size_t deadline_seconds = 0;
+struct Flags : over_network::Listening {
   std::size_t quorum = 0;
   std::vector<std::string> covariates{"age", "sex", "ph.ecog"};
   std::string strategy = "fedavg";
@@ -36,16 +27,10 @@ struct Flags {
   std::string checkpoint{};
   bool resume = false;
   std::string json{};
-  std::string anchors{};
   bool check = false;
   std::vector<std::string> rehearse{};
   std::string time_column = "time";
   std::string event_column = "dead";
-
-  [[nodiscard]] std::optional<std::chrono::milliseconds> deadline() const {
-    if (deadline_seconds == 0) return std::nullopt;
-    return std::chrono::seconds(deadline_seconds);
-  }
 };
 
 /// Reads the command line. Prints help or the one thing that is wrong, and then returns the exit status.
@@ -55,34 +40,7 @@ inline std::optional<int> parse(int argc, char** argv, Flags& flags) {
       "runs hospital_node). No "
       "record leaves a hospital: only sums of columns, gradients and counts do."};
   app.set_config("--config", "", "a TOML file with any of these settings, such as: port = 7443");
-  app.allow_config_extras(CLI::config_extras_mode::error);  // a misspelt setting is not passed over
-  app.add_option("--port", flags.port, "where hospitals connect; 0: any free port")->capture_default_str();
-  app.add_option("--address", flags.address, "the address to listen at; without it, all of this machine");
-  const CLI::Range up_to_a_year(0, 366 * 24 * 3600);
-  auto* certificate =
-      app.add_option("--certificate", flags.tls.certificate, "PEM file of the coordinator's certificate");
-  auto* key = app.add_option("--key", flags.tls.private_key, "PEM file of its private key");
-  auto* authorities = app.add_option("--authorities", flags.tls.authorities,
-                                     "PEM file of the authority that signs certificates");
-  auto* roster =
-      app.add_option("--roster", flags.roster, "JSON file of the sites that may come in, with their keys");
-  app.add_option("--passphrase-file", flags.tls.passphrase_file,
-                 "file with the passphrase of the private key");
-  certificate->needs(key)->needs(authorities)->needs(roster);
-  app.add_flag("--plaintext", flags.plaintext, "no encryption, on the loopback only: for trying things out")
-      ->excludes(certificate);
-  app.add_option("--clients", flags.clients, "how many hospitals to wait for; without it, all on the roster")
-      ->check(CLI::NonNegativeNumber);
-  app.add_option("--wait", flags.wait_seconds, "seconds to wait for them")
-      ->check(up_to_a_year)
-      ->capture_default_str();
-  app.add_option("--reconnect-within", flags.reconnect_seconds,
-                 "seconds that a hospital may be away in a round")
-      ->check(up_to_a_year)
-      ->capture_default_str();
-  app.add_option("--deadline", flags.deadline_seconds, "seconds for a round; 0: as long as it takes")
-      ->check(up_to_a_year)
-      ->capture_default_str();
+  over_network::add_options(app, flags);
   app.add_option("--quorum", flags.quorum, "hospitals without which a round does not count; 0: all")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
@@ -114,8 +72,6 @@ inline std::optional<int> parse(int argc, char** argv, Flags& flags) {
       app.add_option("--checkpoint", flags.checkpoint, "file to save the run in after every round");
   app.add_flag("--resume", flags.resume, "go on from --checkpoint if that file is there")->needs(checkpoint);
   app.add_option("--json", flags.json, "file to write the result to");
-  app.add_option("--anchors", flags.anchors,
-                 "file to append where each hospital's audit log stands after each round");
   app.add_flag("--check", flags.check, "only look whether everything is in order, and say what is not");
   auto* rehearse =
       app.add_option("--rehearse", flags.rehearse,
@@ -133,11 +89,7 @@ inline std::optional<int> parse(int argc, char** argv, Flags& flags) {
       flags.clients = flags.rehearse.size();
       return std::nullopt;
     }
-    if (!flags.plaintext && flags.tls.certificate.empty()) {
-      throw CLI::ValidationError(
-          "--certificate",
-          "is needed, with --key, --authorities and --roster (examples/make_certificates.sh makes them)");
-    }
+    over_network::require_certificate(flags);
     if (flags.plaintext && flags.clients == 0)
       throw CLI::ValidationError("--clients", "is needed with --plaintext");
     if (!flags.roster.empty() && flags.clients == 0)
@@ -151,25 +103,9 @@ inline std::optional<int> parse(int argc, char** argv, Flags& flags) {
   return std::nullopt;
 }
 
-inline healthai::SocketServerOptions server_options(const Flags& flags) {
-  healthai::SocketServerOptions options;
-  options.address = flags.address;
-  options.port = flags.port;
-  options.plaintext = flags.plaintext;
-  options.reconnect_within = std::chrono::seconds(flags.reconnect_seconds);
-  if (!flags.plaintext) {
-    options.tls = flags.tls;
-    options.roster = healthai::Roster::read(flags.roster);
-  }
-  options.on_event = [](const healthai::SocketEvent& event) {
-    std::fprintf(stderr, "\r\033[K%s\n", event.message.c_str());
-  };
-  return options;
-}
-
 /// Whether a coordinator could start with these flags: listens for a moment. \throws healthai::Error naming what is wrong
 inline int check(const Flags& flags) {
-  healthai::SocketServerOptions options = server_options(flags);
+  healthai::SocketServerOptions options = over_network::server_options(flags);
   const healthai::SocketServer listening{options};
   std::printf("listens at port %u\n", listening.port());
   if (options.roster) {

@@ -9,10 +9,10 @@
 #include <string>
 #include <thread>
 
-#include "healthai/crypto/hex.hpp"
 #include "healthai/reporting/detail/terminal.hpp"
 #include "healthai/server/observer.hpp"
 #include "healthai/transport/socket/server.hpp"
+#include "over_network/listening.hpp"
 
 namespace coordinator {
 
@@ -54,13 +54,7 @@ class LiveStatus {
     }
     if (!report.error.empty()) std::fprintf(stderr, "\r\033[K%s\n", report.error.c_str());
     if (anchors_ == nullptr) return;
-    for (const healthai::RemoteStatus& status : hospitals_.status()) {
-      if (!status.audit) continue;
-      std::fprintf(anchors_, "%llu %s %llu:%s\n", static_cast<unsigned long long>(report.round),
-                   status.client.str().c_str(), static_cast<unsigned long long>(status.audit->count),
-                   healthai::hex(status.audit->hash).c_str());
-    }
-    std::fflush(anchors_);
+    over_network::write_anchors(anchors_, std::to_string(report.round), hospitals_);
   }
 
  private:

@@ -99,7 +99,7 @@ void quantile(Study& study) {
     plan.columns = f.columns;
     plan.by = f.by;
     plan.levels = levels_if_known(study, plan.by);
-    if (study.rules.enforced && !study.rules.single_values) {
+    if (cuts_publicly(study)) {
       for (const std::string& column : f.columns) {
         const healthai::ColumnBounds range = range_of(study, column);
         plan.grids.push_back({column, range.lower, range.upper, 101});
@@ -154,8 +154,7 @@ void histogram_of(Study& study, Hospitals& hospitals, const std::string& name) {
   plan.most_rows = most_rows(study);
   healthai::HistogramOptions options;
   options.bins = f.bins;
-  if (!f.range.empty() || (study.rules.enforced && !study.rules.single_values))
-    options.range = range_of(study, name);
+  if (!f.range.empty() || cuts_publicly(study)) options.range = range_of(study, name);
   const healthai::Histogram found = healthai::histogram(hospitals, plan, options);
   std::vector<double> counts;
   std::size_t hidden = 0;

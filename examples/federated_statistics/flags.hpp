@@ -21,6 +21,8 @@ struct Flags {
   std::string cohort{};
   std::string policy{};
   bool secure = false;
+  std::string coordinator{};         ///< file of settings; empty: hospitals are simulated
+  std::vector<std::string> sites{};  ///< ids of hospitals, or how many
 
   std::vector<std::string> columns{};
   std::string by{};
@@ -98,6 +100,18 @@ class Options {
       sub->add_flag("--secure", f_->secure,
                     "secure aggregation: the coordinator gets sums and nobody's part; at least 3 sites")
           ->group("Data");
+  }
+  void network(CLI::App* sub) {
+    sub->add_option(
+           "--coordinator", f_->coordinator,
+           "asks hospitals over a network instead, each of which runs statistics_node: a TOML file of where "
+           "to listen, with settings such as port, certificate, key, authorities, roster, wait")
+        ->group("Network");
+    sub->add_option("--sites", f_->sites,
+                    "whom to wait for and ask: ids, separated by commas, or how many hospitals; without it, "
+                    "all on the roster")
+        ->delimiter(',')
+        ->group("Network");
   }
   void results(CLI::App* sub, bool plots) {
     sub->add_option("--json", f_->json, "file for the result; - for standard output")->group("Results");
@@ -227,7 +241,19 @@ inline void check(Flags& f) {
     if (!good) throw CLI::ValidationError(option, why);
   };
   if (f.command == "quantile" && f.probabilities.empty()) f.probabilities = {0, 0.25, 0.5, 0.75, 1};
-  if (f.data.empty()) {
+  require(f.sites.empty() || !f.coordinator.empty(), "--sites",
+          "is of hospitals over a network: see --coordinator");
+  if (!f.coordinator.empty()) {
+    require(f.data.empty() && f.delimiter == ",", f.data.empty() ? "--delimiter" : "--data",
+            "is not for --coordinator: each hospital's node has a file of its own");
+    require(f.site_column.empty(), "--site-column",
+            "is not for --coordinator: there each node is a hospital; see --sites");
+    require(f.policy.empty(), "--policy",
+            "is not for --coordinator: there each hospital has a policy of its own");
+    require(!f.secure, "--secure",
+            "is not for --coordinator: nodes that mask need keys and a list of members, see "
+            "docs/secure-aggregation.md");
+  } else if (f.data.empty()) {
     f.data = HEALTHAI_EXAMPLE_DATA "/lung_hospitals.csv";
     if (f.site_column.empty()) f.site_column = "hospital";
   }
@@ -260,6 +286,7 @@ inline std::optional<int> parse(int argc, char** argv, Flags& f) {
   const auto begin = [&add](const char* name, const char* about) { return add.command(name, about); };
   const auto end = [&add](CLI::App* sub, bool plots) {
     add.data(sub);
+    add.network(sub);
     add.results(sub, plots);
   };
   {

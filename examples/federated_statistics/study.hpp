@@ -36,8 +36,9 @@ struct Study {
   Flags flags{};
   healthai::Cohort cohort{};
   std::vector<healthai::Site> sites{};  ///< simulated hospitals
-  healthai::DisclosureRules rules{};    ///< of each of them
-  CodeBook code_book{};                 ///< of the simulated hospitals
+  /// Of each of them. Over a network rules hold too, but are not known here.
+  healthai::DisclosureRules rules{};
+  CodeBook code_book{};  ///< of the simulated hospitals
   std::vector<std::string> notes{};
   std::FILE* out = stdout;
   Json result = Json::object();
@@ -269,6 +270,12 @@ inline healthai::ColumnBounds range_of(const Study& study, const std::string& co
         "column " + healthai::detail::quoted(column) + " needs a public range here: --range LOW,HIGH");
   return found->second;
 }
+/// Whether a column is cut into public intervals, since its exact values may not leave. Over a network the rules are not known here: --range
+/// says so.
+inline bool cuts_publicly(const Study& study) {
+  if (!study.flags.coordinator.empty()) return !study.flags.range.empty();
+  return study.rules.enforced && !study.rules.single_values;
+}
 /// Under secure aggregation no hospital can look at sizes, so it is done here, where sums are opened. \throws healthai::Error (`disclosure`)
 inline void require_enough(const Study& study, std::size_t rows, std::size_t parameters,
                            std::optional<std::size_t> events = {}) {
@@ -290,7 +297,7 @@ inline Study begin(const Flags& flags, const healthai::DisclosureRules& file_rul
   for (const std::string& filter : flags.where)
     study.cohort.filters.push_back(healthai::parse_filter(filter));
   if (flags.json == "-") study.out = stderr;  // the result alone goes to standard output
-  admit(study, file_rules);
+  if (flags.coordinator.empty()) admit(study, file_rules);
   return study;
 }
 

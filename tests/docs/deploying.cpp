@@ -26,7 +26,7 @@ std::string sources() {
   std::string all;
   for (const char* folder :
        {"include/healthai/transport/socket", "include/healthai/client/node", "include/healthai/serialization",
-        "examples/coordinator", "examples/hospital_node", "examples"}) {
+        "examples/coordinator", "examples/hospital_node", "examples/over_network", "examples"}) {
     const bool examples = std::string(folder) == "examples";
     std::vector<fs::path> files;
     if (examples) {

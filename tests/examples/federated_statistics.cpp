@@ -292,6 +292,62 @@ TEST_CASE("sums of too few patients of all hospitals together are not shown") {
   CHECK(run("describe --columns age --secure").status == 0);
 }
 
+TEST_CASE("the rules of a policy file hold at every simulated hospital") {
+  const ExampleFolder folder;
+  const auto policy = [&](const std::string& name, const std::string& statistics) {
+    const std::string path = folder.path(name).string();
+    std::ofstream(path) << R"({"minimum_cohort": 20, "statistics": {)" << statistics << "}}";
+    return " --policy \"" + path + "\"";
+  };
+  const std::string networks = data("icu_networks.csv") + "--site-column network ";
+  const std::string open =
+      R"("columns": ["died", "Age", "male", "elective"], "levels": {"died": [0, 1], "male": ["0", "1"]},
+      "most_cut_points": {"Age": 101}, "cohorts": {"old": ["Age >= 60"]})";
+  const std::string rules = policy("open.json", open);
+  const std::string glm = "glm" + networks + "--target died --family binomial --covariates \"Age,C(male)\"";
+  const json under_rules = result_of(glm + rules);
+  const json without = result_of(glm + " --policy none");
+  CHECK(under_rules.at("terms") == json({"(Intercept)", "Age", "male1"}));
+  CHECK(under_rules.at("left_out").empty());
+  CHECK(under_rules.at("coefficients") == without.at("coefficients"));
+  const json old = result_of("describe" + networks + "--columns Age --cohort old" + rules);
+  CHECK(old.at("columns")[0].at("n").get<int>() < under_rules.at("n").get<int>());
+  CHECK(old.at("columns")[0].at("minimum") == nullptr);  // the value of a single patient
+  // The cut points of a public grid, about a quantile that may not leave.
+  const json quantile = result_of("quantile" + networks + "--columns Age --probabilities 0.5" + rules);
+  const json exact = result_of("quantile" + networks + "--columns Age --probabilities 0.5 --policy none");
+  const double median = exact.at("columns")[0].at("quantiles")[0];
+  CHECK(quantile.at("columns")[0].at("lower")[0] <= median);
+  CHECK(quantile.at("columns")[0].at("upper")[0] >= median);
+  CHECK(quantile.at("columns")[0].at("upper")[0] > quantile.at("columns")[0].at("lower")[0]);
+
+  const std::string many =
+      R"("columns": ["time", "dead", "sex"], "levels": {"sex": [1, 2], "dead": [0, 1]}, "minimum_rows": 5,
+      "minimum_events": 5, "time_grid": [200, 400, 600, 800, 1000, 1200])";
+  const json curves = result_of("km " + lung + "--by sex" + policy("grid.json", many));
+  for (const json& time : curves.at("strata")[0].at("time")) CHECK(std::fmod(time.get<double>(), 200) == 0);
+
+  const auto fails = [&](const std::string& command, const std::string& why) {
+    const ProgramResult result = run(command);
+    INFO(command, "\n", result.output);
+    CHECK(result.status == 2);
+    CHECK(result.says(why));
+  };
+  fails("describe" + networks + "--columns BMI" + rules, "columns: ");
+  fails("describe" + networks + "--columns Age --where 'Age >= 60'" + rules, "free_filters: ");
+  fails("describe" + networks + "--columns Age --cohort young" + rules, "cohorts: ");
+  fails("crosstab" + networks + "--columns died,elective" + rules,
+        "tells of any level of column \"elective\"");
+  fails("histogram" + networks + "--columns Age --bins 200" + rules, "most_cut_points: ");
+  fails("km " + lung + "--grid 100,200" + policy("grid.json", many), "time_grid: ");
+  fails("km " + lung + policy("untold.json", R"("columns": ["time", "dead"], "time_grid": [500, 1200])"),
+        "say which one means the event with --event-value");
+  fails("describe" + networks + "--columns Age" + policy("empty.json", ""), "columns: ");
+  fails("describe --columns age" + policy("odd.json", R"("colums": ["age"])"),
+        "at /statistics/colums: there is no such setting here");
+  fails("describe --columns age --policy no/such.json", "no/such.json");
+}
+
 TEST_CASE("plots are drawn where they were asked for") {
   const ExampleFolder folder;
   const std::string plot = " --policy none --plot \"" + folder.str() + "\"";

@@ -54,14 +54,15 @@ class Network {
   ExampleFolder folder_;
 };
 
-/// The settings in the block of docs/deploying.md that is called NAME, with every file in the folder of `network`.
-inline std::string documented_settings(const Network& network, const std::string& name) {
-  std::ifstream file(source_folder() + "/docs/deploying.md");
+/// The settings in the block of a page of docs/ that is called NAME, with every file in the folder of `network`.
+inline std::string documented_settings(const Network& network, const std::string& name,
+                                       const std::string& page = "deploying.md") {
+  std::ifstream file(source_folder() + "/docs/" + page);
   std::string text;
   bool inside = false;
   std::string before;
   for (std::string line; std::getline(file, line); before = line) {
-    if (line == "```toml" && before == "<!-- " + name + " -->") {
+    if ((line == "```toml" || line == "```json") && before == "<!-- " + name + " -->") {
       inside = true;
       continue;
     }
