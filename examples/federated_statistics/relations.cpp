@@ -1,15 +1,18 @@
 // Commands about how columns go together: crosstab, ttest, correlation, pca.
+#include <algorithm>
 #include <cmath>
+#include <cstddef>
 #include <healthai/statistics/correlation.hpp>
 #include <healthai/statistics/cross_table.hpp>
 #include <healthai/statistics/group_tests.hpp>
 #include <healthai/statistics/pca.hpp>
+#include <healthai/statistics/suppression.hpp>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "federated_statistics/commands.hpp"
-#include "federated_statistics/hospitals.hpp"
+#include "federated_statistics/secure_hospitals.hpp"
 #include "federated_statistics/text.hpp"
 
 namespace study {
@@ -69,6 +72,36 @@ void print_cross_table(Study& study, const healthai::CrossTable& found) {
         "test is made of them");
 }
 
+/// Of masked counts: the small ones of all hospitals together, which no hospital could hide, and then no test is made either.
+void hide_small_cells(const Study& study, healthai::CrossTable& found) {
+  if (!study.flags.secure) return;
+  require_enough(study, static_cast<std::size_t>(found.table.total()), 0);
+  bool any = false;
+  const auto hide = [&](healthai::CountTable& table, std::vector<std::size_t>& hides) {
+    std::vector<std::size_t> counts;
+    for (const double n : table.counts) counts.push_back(static_cast<std::size_t>(n));
+    const std::vector<bool> hidden = healthai::hidden_cells(study.rules, counts, table.columns);
+    for (std::size_t i = 0; i < hidden.size(); ++i) {
+      if (!hidden[i]) continue;
+      any = true;
+      table.counts[i] = 0;
+      hides[i] = found.sites.size();
+    }
+  };
+  if (found.strata.empty()) hide(found.table, found.hidden);
+  if (!found.strata.empty()) found.table.counts.assign(found.table.counts.size(), 0);
+  for (healthai::CrossTableStratum& stratum : found.strata) {
+    hide(stratum.table, stratum.hidden);
+    for (std::size_t i = 0; i < found.hidden.size(); ++i) {
+      found.table.counts[i] += stratum.table.counts[i];
+      found.hidden[i] = (std::max)(found.hidden[i], stratum.hidden[i]);
+    }
+  }
+  if (!any) return;
+  found.chi_square = found.chi_square_yates = std::nullopt;
+  found.mantel_haenszel = std::nullopt;
+}
+
 }  // namespace
 
 void crosstab(Study& study) {
@@ -90,7 +123,8 @@ void crosstab(Study& study) {
     healthai::CrossTableOptions options;
     options.site_strata = f.strata == "site";
     options.confidence = f.level;
-    const healthai::CrossTable found = healthai::cross_table(hospitals, plan, options);
+    healthai::CrossTable found = healthai::cross_table(hospitals, plan, options);
+    hide_small_cells(study, found);
     study.result["rows"] = {{"column", plan.rows}, {"levels", found.row_levels}};
     study.result["columns"] = {{"column", plan.columns}, {"levels", found.column_levels}};
     study.result["counts"] = rows_to_json(found.table);
@@ -113,6 +147,7 @@ void crosstab(Study& study) {
     print_cross_table(study, found);
     tell_sites(study, found.sites, found.left_out);
   };
+  if (f.secure) return over_secure_hospitals<healthai::CellCounts>(study, work);
   over_hospitals<healthai::CellCounts, healthai::ColumnLevels>(study, work);
 }
 
@@ -152,6 +187,7 @@ void compare_groups(Study& study, Hospitals& hospitals, const std::string& name)
   plan.bounds = public_bounds(study, {name});
   const healthai::GroupTestOptions options{f.level, {}};
   const healthai::Anova anova = healthai::anova(hospitals, plan, options);
+  for (const healthai::ComparedGroup& group : anova.groups) require_enough(study, group.n, 2);
   Json json{{"column", name}, {"groups", groups_to_json(anova.groups)}};
   print_groups(study, name, anova.groups);
   if (anova.groups.size() == 2) {
@@ -197,6 +233,10 @@ Json rows_of_numbers(const std::vector<std::vector<double>>& rows) {
   for (const std::vector<double>& row : rows) json.push_back(json_numbers(row));
   return json;
 }
+/// Means, and covariances of every two.
+std::size_t parameters(std::size_t columns) {
+  return columns * (columns + 3) / 2;
+}
 healthai::CorrelationPlan correlation_plan(const Study& study) {
   healthai::CorrelationPlan plan;
   plan.cohort = study.cohort;
@@ -213,12 +253,14 @@ void ttest(Study& study) {
     study.result["tests"] = Json::array();
     for (const std::string& name : study.flags.columns) compare_groups(study, hospitals, name);
   };
+  if (study.flags.secure) return over_secure_hospitals<healthai::ColumnSums>(study, work);
   over_hospitals<healthai::ColumnSums, healthai::ColumnLevels>(study, work);
 }
 
 void correlation(Study& study) {
   const auto work = [&](auto& hospitals) {
     const healthai::Correlation found = healthai::correlation(hospitals, correlation_plan(study));
+    require_enough(study, found.n, parameters(found.columns.size()));
     std::fprintf(study.out, "Correlations of %zu complete rows\n", found.n);
     print_square(found.columns, found.correlation, 4, study.out);
     std::fprintf(study.out, "\np-values\n");
@@ -232,6 +274,7 @@ void correlation(Study& study) {
     study.result["p"] = rows_of_numbers(found.p_values);
     tell_sites(study, found.sites, found.left_out);
   };
+  if (study.flags.secure) return over_secure_hospitals<healthai::CrossProducts>(study, work);
   over_hospitals<healthai::CrossProducts>(study, work);
 }
 
@@ -240,6 +283,7 @@ void pca(Study& study) {
     healthai::PcaOptions options;
     options.standardise = !study.flags.covariance;
     const healthai::PrincipalComponents found = healthai::pca(hospitals, correlation_plan(study), options);
+    require_enough(study, found.n, parameters(found.columns.size()));
     std::vector<std::string> header{""};
     std::vector<std::string> sd{"Standard deviation"}, share{"Proportion of variance"},
         sum{"Cumulative proportion"};
@@ -269,6 +313,7 @@ void pca(Study& study) {
     study.result["loadings"] = rows_of_numbers(found.loadings);
     tell_sites(study, found.sites, found.left_out);
   };
+  if (study.flags.secure) return over_secure_hospitals<healthai::CrossProducts>(study, work);
   over_hospitals<healthai::CrossProducts>(study, work);
 }
 

@@ -29,11 +29,6 @@ void cox(Study& study) {
   const Flags& f = study.flags;
   const auto work = [&](auto& hospitals) {
     const Strata strata = parse_strata(f.strata, "site");
-    if (f.secure && !strata.by_site)
-      throw healthai::Error(healthai::error::invalid_argument,
-                            "--secure is for --strata site: sums over everybody at risk at each event time "
-                            "tell of single patients "
-                            "whoever adds them");
     healthai::CoxPlan plan;
     plan.cohort = study.cohort;
     plan.outcome = outcome(study, hospitals);
@@ -48,6 +43,11 @@ void cox(Study& study) {
     options.baseline_hazards = f.baseline;
     const healthai::CoxFit fit = healthai::fit_cox(hospitals, plan, options);
     require_enough(study, fit.n, fit.terms.size(), fit.events);
+    if (f.secure && !strata.by_site)
+      study.note(
+          "the sums for each interval of the grid are seen by whoever opens them; masks hide of which "
+          "hospital "
+          "a patient is");
     const std::string formula = surv(f) + " ~ " + right_side(f.covariates) +
                                 (strata.by_site ? " + strata(site)" : "") +
                                 (strata.column.empty() ? "" : " + strata(" + strata.column + ")");
@@ -63,7 +63,8 @@ void cox(Study& study) {
   };
   if (f.secure)
     return over_secure_hospitals<healthai::CoxMagnitudes, healthai::CoxMoments, healthai::CoxSiteStep,
-                                 healthai::CoxConcordance>(study, work);
+                                 healthai::CoxConcordance, healthai::CoxEventCounts, healthai::CoxRiskSets>(
+        study, work);
   over_hospitals<healthai::ColumnLevels, healthai::DistinctTimes, healthai::CoxMagnitudes,
                  healthai::CoxMoments, healthai::CoxSiteStep, healthai::CoxConcordance,
                  healthai::CoxEventCounts, healthai::CoxRiskSets, healthai::CoxBaseline>(study, work);
