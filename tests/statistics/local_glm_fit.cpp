@@ -63,7 +63,8 @@ void check_each(const Named& tables, const GlmPlan& plan) {
   REQUIRE(result.fits.size() == tables.size());
   CHECK(result.without_a_fit.empty());
   for (const auto& [name, table] : tables) {
-    CAPTURE(name);
+    const std::string& hospital = name;  // a binding cannot be captured
+    CAPTURE(hospital);
     InProcess alone({.threads = 1});
     alone.add(ClientId(name),
               StatisticsSite(table, DisclosureRules::off()).handlers<ColumnLevels, GlmMoments, GlmStep>());
