@@ -23,7 +23,7 @@ Json chi_square_to_json(const std::optional<healthai::ChiSquareTest>& test) {
   if (!test) return nullptr;
   return {{"chi_square", json_number(test->statistic)},
           {"df", json_count(test->df)},
-          {"p", json_number(test->p)}};
+          {"p", json_number(test->p_value)}};
 }
 Json rows_to_json(const healthai::CountTable& table) {
   Json rows = Json::array();
@@ -54,7 +54,7 @@ void print_cross_table(Study& study, const healthai::CrossTable& found) {
     if (test)
       std::fprintf(study.out, "%s: X-squared = %s, df = %s, p-value = %s\n", name,
                    significant(test->statistic, 5).c_str(), count(test->df).c_str(),
-                   p_value(test->p).c_str());
+                   p_value(test->p_value).c_str());
   };
   tell("Pearson's chi-squared test", found.chi_square);
   tell("with Yates' continuity correction", found.chi_square_yates);
@@ -62,7 +62,8 @@ void print_cross_table(Study& study, const healthai::CrossTable& found) {
     std::fprintf(
         study.out,
         "Mantel-Haenszel test: X-squared = %s, df = 1, p-value = %s; common odds ratio %s (%s to %s)\n",
-        significant(found.mantel_haenszel->statistic, 5).c_str(), p_value(found.mantel_haenszel->p).c_str(),
+        significant(found.mantel_haenszel->statistic, 5).c_str(),
+        p_value(found.mantel_haenszel->p_value).c_str(),
         significant(found.mantel_haenszel->odds_ratio, 5).c_str(),
         significant(found.mantel_haenszel->lower, 5).c_str(),
         significant(found.mantel_haenszel->upper, 5).c_str());
@@ -121,8 +122,8 @@ void crosstab(Study& study) {
     plan.strata_levels = levels_if_known(study, plan.strata);
     plan.most_rows = most_rows(study);
     healthai::CrossTableOptions options;
-    options.site_strata = f.strata == "site";
-    options.confidence = f.level;
+    options.stratify_by_site = f.strata == "site";
+    options.confidence_level = f.level;
     healthai::CrossTable found = healthai::cross_table(hospitals, plan, options);
     hide_small_cells(study, found);
     study.result["rows"] = {{"column", plan.rows}, {"levels", found.row_levels}};
@@ -143,7 +144,7 @@ void crosstab(Study& study) {
                                          {"upper", json_number(mh->upper)},
                                          {"chi_square", json_number(mh->statistic)},
                                          {"df", 1},
-                                         {"p", json_number(mh->p)}};
+                                         {"p", json_number(mh->p_value)}};
     print_cross_table(study, found);
     tell_sites(study, found.sites, found.left_out);
   };
@@ -155,7 +156,7 @@ namespace {
 
 Json difference_to_json(const healthai::MeanDifference& d) {
   return {{"t", json_number(d.t)},         {"df", json_number(d.df)},
-          {"p", json_number(d.p)},         {"standard_error", json_number(d.standard_error)},
+          {"p", json_number(d.p_value)},   {"standard_error", json_number(d.standard_error)},
           {"lower", json_number(d.lower)}, {"upper", json_number(d.upper)}};
 }
 Json groups_to_json(const std::vector<healthai::ComparedGroup>& groups) {
@@ -198,18 +199,18 @@ void compare_groups(Study& study, Hospitals& hospitals, const std::string& name)
     const healthai::MeanDifference& shown = f.welch ? test.welch : test.student;
     std::fprintf(study.out, "%s: t = %s, df = %s, p-value = %s; difference %s (%s to %s)\n\n",
                  f.welch ? "Welch's t test" : "Student's t test", significant(shown.t, 5).c_str(),
-                 significant(shown.df, 5).c_str(), p_value(shown.p).c_str(),
+                 significant(shown.df, 5).c_str(), p_value(shown.p_value).c_str(),
                  significant(test.difference, 5).c_str(), significant(shown.lower, 5).c_str(),
                  significant(shown.upper, 5).c_str());
   } else {
     std::fprintf(study.out, "Analysis of variance: F = %s on %s and %s degrees of freedom, p-value = %s\n\n",
                  significant(anova.f, 5).c_str(), count(anova.df_between).c_str(),
-                 count(anova.df_within).c_str(), p_value(anova.p).c_str());
+                 count(anova.df_within).c_str(), p_value(anova.p_value).c_str());
   }
   json["anova"] = {
       {"f", json_number(anova.f)},
       {"df", {json_count(anova.df_between), json_count(anova.df_within)}},
-      {"p", json_number(anova.p)},
+      {"p", json_number(anova.p_value)},
       {"sum_of_squares", {json_number(anova.squares_between), json_number(anova.squares_within)}}};
   study.result["tests"].push_back(json);
   tell_sites(study, anova.sites, anova.left_out);

@@ -33,13 +33,13 @@ void cox(Study& study) {
     plan.cohort = study.cohort;
     plan.outcome = outcome(study, hospitals);
     plan.covariates = covariates(study);
-    plan.by_site = strata.by_site;
+    plan.stratify_by_site = strata.by_site;
     plan.strata = strata.column;
     plan.strata_levels = levels_if_known(study, strata.column);
     plan.ties = f.ties == "efron" ? healthai::Ties::efron : healthai::Ties::breslow;
     plan.time_grid = strata.by_site && !f.baseline ? f.grid : time_grid(study);
     healthai::CoxFitOptions options;
-    options.confidence = f.level;
+    options.confidence_level = f.level;
     options.baseline_hazards = f.baseline;
     const healthai::CoxFit fit = healthai::fit_cox(hospitals, plan, options);
     require_enough(study, fit.n, fit.terms.size(), fit.events);
@@ -300,11 +300,10 @@ void logrank(Study& study) {
     }
     table.print(study.out);
     std::fprintf(study.out, "\nChisq= %s  on %zu degrees of freedom, p= %s\n",
-                 significant(found.chi_square, 5).c_str(), found.degrees_of_freedom,
-                 p_value(found.p_value).c_str());
+                 significant(found.chi_square, 5).c_str(), found.df, p_value(found.p_value).c_str());
     json["rho"] = f.rho;
     json["chi_square"] = json_number(found.chi_square);
-    json["df"] = found.degrees_of_freedom;
+    json["df"] = found.df;
     json["p"] = json_number(found.p_value);
     tell_sites(study, found.sites, found.left_out);
   };

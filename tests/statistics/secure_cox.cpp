@@ -85,7 +85,7 @@ TEST_CASE("lung cancer at ten hospitals: masked sums give the coefficients of op
   Masked masked(ten);
   auto sums = masked.sums();
   CoxPlan plan = study("lung").plan;
-  plan.by_site = true;
+  plan.stratify_by_site = true;
   const CoxFit open = fit(ten, plan);
   const CoxFit first = fit_cox(sums, plan);
   agree(first, open);
@@ -105,7 +105,7 @@ TEST_CASE("other units, categories, strata within hospitals, and the same questi
   Masked masked(four);
   auto sums = masked.sums();
   CoxPlan plan = study("lung").plan;
-  plan.by_site = true;
+  plan.stratify_by_site = true;
   plan.covariates = {{"large", false, {}}, {"sex", true, {"1", "2"}}};
   const CoxFit open = fit(four, plan);
   agree(fit_cox(sums, plan), open);
@@ -121,7 +121,7 @@ TEST_CASE("one baseline hazard for all on a public grid: masked sums give the po
   Masked masked(ten);
   auto sums = masked.sums();
   CoxPlan plan = study("lung").plan;
-  plan.by_site = false;
+  plan.stratify_by_site = false;
   for (double time = 50; time < 1000; time += 50) plan.time_grid.push_back(time);
   for (const Ties ties : {Ties::efron, Ties::breslow}) {
     plan.ties = ties;
@@ -144,7 +144,7 @@ TEST_CASE("where all times are public, masked sums give R's coxph of all rows") 
   Masked masked(dealt(table, 4, 3));
   auto sums = masked.sums();
   CoxPlan plan = study("lung").plan;
-  plan.by_site = false;
+  plan.stratify_by_site = false;
   plan.ties = Ties::breslow;
   plan.time_grid = all_times(table);
   const CoxFit found = fit_cox(sums, plan);
@@ -181,7 +181,7 @@ TEST_CASE("ranges of sums at each time grow where weights do, and nothing is cli
   CoxPlan plan;
   plan.outcome = {"time", "dead"};
   plan.covariates = parse_covariates("x");
-  plan.by_site = false;
+  plan.stratify_by_site = false;
   plan.time_grid = {1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000};
   Masked masked(three);
   auto sums = masked.sums();
@@ -244,7 +244,7 @@ TEST_CASE("rules hold every interval at every hospital in masked sums too") {
   CoxPlan plan;
   plan.outcome = {"time", "dead"};
   plan.covariates = parse_covariates("x");
-  plan.by_site = false;
+  plan.stratify_by_site = false;
   plan.time_grid = rules.time_grid;
   std::vector<Table> tables{hospital(1, false), hospital(2, false), hospital(3, false), hospital(4, true)};
   Masked masked(tables, rules);
@@ -269,7 +269,7 @@ TEST_CASE("problems are seen in masked sums too; what is no sum is refused") {
   Masked masked(dealt(table, 3, 1));
   auto sums = masked.sums();
   CoxPlan plan = study("lung").plan;
-  plan.by_site = true;
+  plan.stratify_by_site = true;
   const auto with = [&](const std::string& covariates) {
     plan.covariates = parse_covariates(covariates);
     return [&] { return fit_cox(sums, plan); };
@@ -279,7 +279,7 @@ TEST_CASE("problems are seen in masked sums too; what is no sum is refused") {
   refuses(with("age,none"), error::invalid_data,
           "monotone likelihood): the coefficient of covariate \"none\"");
   refuses(with("age,C(sex)"), "the levels of column \"sex\" are not named");
-  plan.by_site = false;
+  plan.stratify_by_site = false;
   refuses(with("age"), "over a transport that only sums");
 }
 

@@ -39,9 +39,9 @@ namespace healthai {
 /// How a Cox regression is fitted.
 struct CoxFitOptions {
   std::size_t max_iterations = 40;  ///< of Newton's method; at least 1
-  double confidence = 0.95;         ///< of the intervals, between 0 and 1
+  double confidence_level = 0.95;   ///< of the intervals, between 0 and 1
   /// Also ask each hospital for its own baseline hazards, which rules allow on a public grid of times only. Without
-  /// `CoxPlan::by_site` the common one is always there.
+  /// `CoxPlan::stratify_by_site` the common one is always there.
   bool baseline_hazards = false;
   AnalysisOptions asking{};
 };
@@ -72,7 +72,7 @@ class CoxFitter {
   }
 
   [[nodiscard]] CoxFit fit() {
-    within_sites_ = plan_.by_site || analysis_.sites().size() == 1;
+    within_sites_ = plan_.stratify_by_site || analysis_.sites().size() == 1;
     if (!within_sites_ && plan_.time_grid.empty())
       require_visible(
           "the times of a common baseline hazard are not public (time_grid), and have to be asked for one "
@@ -275,14 +275,14 @@ class CoxFitter {
     CoxFit& result = fit_.result;
     result.terms = term_names(plan_.covariates);
     result.df = result.terms.size();
-    result.confidence = options_.confidence;
+    result.confidence_level = options_.confidence_level;
     result.iterations = ascent.iterations;
     result.converged = ascent.converged;
     result.log_likelihood_null = ascent.start.log_likelihood;
     result.log_likelihood = ascent.end.log_likelihood;
     const ScaledInformation information(ascent.end.information);
-    const double width =
-        boost::math::quantile(boost::math::complement(boost::math::normal(), (1 - options_.confidence) / 2));
+    const double width = boost::math::quantile(
+        boost::math::complement(boost::math::normal(), (1 - options_.confidence_level) / 2));
     for (Eigen::Index j = 0; j < terms; ++j) {
       const double scale = plan_.scales[static_cast<std::size_t>(j)];
       const Eigen::VectorXd column = information.solve(Eigen::VectorXd::Unit(terms, j));
@@ -315,7 +315,8 @@ class CoxFitter {
       result.concordance_missing =
           "with one baseline hazard for several hospitals, patients of different hospitals would have to be "
           "compared one by "
-          "one, which no sum tells; with a baseline hazard for each hospital (by_site) pairs are counted "
+          "one, which no sum tells; with a baseline hazard for each hospital (stratify_by_site) pairs are "
+          "counted "
           "within them";
       return;
     }
@@ -364,7 +365,7 @@ class CoxFitter {
       }
       return;
     }
-    if (plan_.by_site && !options_.baseline_hazards) return;
+    if (plan_.stratify_by_site && !options_.baseline_hazards) return;
     if constexpr (visible) {
       // Those that refuse are still part of the fit.
       Analysis<TransportType> asking(transport_, options_.asking);
@@ -373,7 +374,7 @@ class CoxFitter {
           if (std::ranges::find(analysis_.sites(), site) == analysis_.sites().end()) continue;
           for (std::size_t s = 0; s < (std::min)(reply.levels.size(), reply.times.size()); ++s) {
             all.emplace_back();
-            if (plan_.by_site) all.back().site = site.str();
+            if (plan_.stratify_by_site) all.back().site = site.str();
             all.back().stratum = reply.levels[s];
             for (std::size_t i = 0; i < (std::min)(reply.times[s].size(), reply.increases[s].size()); ++i)
               add(all.back(), reply.times[s][i], reply.increases[s][i]);
@@ -404,7 +405,7 @@ class CoxFitter {
 /// the inverse of the observed information). Covariates are standardised by means and standard deviations over all hospitals, so that units do
 /// not matter.
 ///
-/// - `plan.by_site`: the partial likelihood stratified by hospital, as R's `coxph(... + strata(hospital))`. Each step is one sum of
+/// - `plan.stratify_by_site`: the partial likelihood stratified by hospital, as R's `coxph(... + strata(hospital))`. Each step is one sum of
 ///   log-likelihoods, scores and informations. Also over secure aggregation; then the levels of categories must be named.
 /// - else: one baseline hazard, as `coxph(...)`, or one for each level of `plan.strata`, from sums over the patients at risk at each event
 ///   time (see CoxRiskSets), in blocks of bounded memory. Exact event times are agreed on first, which rules forbid; with
@@ -423,7 +424,7 @@ class CoxFitter {
 template <class TransportType>
 [[nodiscard]] CoxFit fit_cox(TransportType& transport, CoxPlan plan, CoxFitOptions options = {}) {
   detail::require_possible(plan);
-  if (options.max_iterations == 0 || !(options.confidence > 0 && options.confidence < 1)) {
+  if (options.max_iterations == 0 || !(options.confidence_level > 0 && options.confidence_level < 1)) {
     throw Error(error::invalid_argument,
                 "a Cox regression: expected at least one iteration and a confidence between 0 and 1");
   }

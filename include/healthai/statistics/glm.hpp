@@ -31,7 +31,7 @@ struct GlmOptions {
   /// It ends when the next step is shorter than this many standard errors (of all coefficients together: the Newton decrement); that
   /// step is still made.
   double tolerance = 1e-10;
-  double confidence = 0.95;
+  double confidence_level = 0.95;
   std::optional<std::chrono::milliseconds> deadline{};  ///< for each answer
   /// Public: no value of a column is larger, up to its sign. For transports that only sum (secure aggregation), where the ranges of numbers
   /// follow from it; a hospital that has a larger one refuses.
@@ -53,7 +53,7 @@ class GlmFitting {
     GlmFit fit;
     fit.terms = plan_.terms();
     fit.columns = term_names(plan_.covariates);
-    fit.confidence = options_.confidence;
+    fit.confidence_level = options_.confidence_level;
     if (fit.columns.empty() && (plan_.stratify_by_site || !plan_.intercept))
       throw Error(error::invalid_argument,
                   "a model without covariates and without a common intercept has nothing to fit");
@@ -293,7 +293,7 @@ class GlmFitting {
 template <class TransportType>
 [[nodiscard]] GlmFit fit_glm(TransportType& transport, GlmPlan plan, GlmOptions options = {}) {
   detail::require_possible(plan);
-  if (!(options.confidence > 0 && options.confidence < 1))
+  if (!(options.confidence_level > 0 && options.confidence_level < 1))
     throw Error(error::invalid_argument,
                 "the confidence of an interval must be between 0 and 1, such as 0.95");
   if (!(options.largest_value > 0)) throw Error(error::invalid_argument, "largest_value must be above 0");
