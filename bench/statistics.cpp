@@ -91,13 +91,13 @@ void step(benchmark::State& state) {
   InProcess& transport = sites(static_cast<std::size_t>(state.range(0)));
   Analysis<InProcess> analysis(transport);
   const GlmPlan plan = logistic();
-  detail::GlmSite<InProcess> site(analysis, plan, 0);
+  detail::GlmSite<Analysis<InProcess>> site(analysis, plan, 0);
   const detail::GlmColumns columns = site.columns();
   const auto part = [](const std::vector<double>& values) {
     return std::vector<double>(values.begin(), values.begin() + static_cast<std::ptrdiff_t>(covariates));
   };
   site.set_scale(part(columns.means), part(columns.deviations), {});
-  detail::GlmNewton<detail::GlmSite<InProcess>> newton(
+  detail::GlmNewton<detail::GlmSite<Analysis<InProcess>>> newton(
       site, {40, 1e-10, plan.terms(), Eigen::VectorXd::Zero(covariates + 1), 1, 1, false, false});
   Eigen::VectorXd coefficients = Eigen::VectorXd::Constant(covariates + 1, 0.01);
   if (!site.ask(GlmQuestion::step, coefficients).valid)

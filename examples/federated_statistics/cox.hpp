@@ -34,7 +34,7 @@ inline void cox_to_json(Json& json, const healthai::CoxFit& fit) {
   json["log_likelihood_null"] = json_number(fit.log_likelihood_null);
   json["deviance"] = json_number(-2 * fit.log_likelihood);
   const auto test = [&fit](const healthai::CoxTest& t) {
-    return Json{{"statistic", json_number(t.statistic)}, {"df", fit.df}, {"p", json_number(t.p)}};
+    return Json{{"statistic", json_number(t.statistic)}, {"df", fit.df}, {"p", json_number(t.p_value)}};
   };
   json["likelihood_ratio_test"] = test(fit.likelihood_ratio);
   json["wald_test"] = test(fit.wald);
@@ -67,7 +67,7 @@ inline void print_cox(const healthai::CoxFit& fit, std::FILE* out) {
   std::fprintf(out, "  n= %zu, number of events= %zu\n\n", fit.n, fit.events);
   const std::vector<Coefficient> terms = coefficients_of(fit);
   print_coefficients(terms, "z", true, out);
-  print_ratios(terms, fit.confidence, out);
+  print_ratios(terms, fit.confidence_level, out);
   std::fprintf(out, "\n");
   if (fit.concordance) {
     std::fprintf(out, "Concordance= %s  (se = %s)\n", fixed(fit.concordance->value, 3).c_str(),
@@ -77,7 +77,7 @@ inline void print_cox(const healthai::CoxFit& fit, std::FILE* out) {
   }
   const auto test = [&](const char* name, const healthai::CoxTest& t) {
     std::fprintf(out, "%-22s= %s on %zu df,   p=%s\n", name, significant(t.statistic, 4).c_str(), fit.df,
-                 p_value(t.p).c_str());
+                 p_value(t.p_value).c_str());
   };
   test("Likelihood ratio test", fit.likelihood_ratio);
   test("Wald test", fit.wald);

@@ -129,7 +129,7 @@ void glm(Study& study) {
   const healthai::GlmPlan asked = glm_plan(study);
   const auto work = [&](auto& hospitals) {
     healthai::GlmOptions options;
-    options.confidence = f.level;
+    options.confidence_level = f.level;
     if (const auto largest = largest_value(study, asked)) options.largest_value = *largest;
     const healthai::GlmFit fit = healthai::fit_glm(hospitals, asked, options);
     std::optional<std::size_t> events;

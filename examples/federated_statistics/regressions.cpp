@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <filesystem>
 #include <healthai/statistics/local_cox_fit.hpp>
+#include <healthai/statistics/local_glm_fit.hpp>
 #include <healthai/statistics/meta_analysis.hpp>
 #include <string>
 #include <utility>
@@ -12,7 +13,6 @@
 
 #include "federated_statistics/commands.hpp"
 #include "federated_statistics/glm.hpp"
-#include "federated_statistics/one_site.hpp"
 
 namespace study {
 
@@ -50,37 +50,10 @@ SiteFits cox_fits(Study& study, TransportType& hospitals) {
 
 template <class TransportType>
 SiteFits glm_fits(Study& study, TransportType& hospitals) {
-  healthai::GlmPlan plan = glm_plan(study);
-  {
-    healthai::Analysis analysis(hospitals);
-    analysis.over_the_same_sites([&] {
-      healthai::agree_levels(analysis, plan.cohort, plan.covariates);
-      return 0;
-    });
-  }
-  SiteFits all;
-  all.terms = plan.terms();
-  for (const healthai::ClientId& id : hospitals.clients()) {
-    OneSite<TransportType> site(hospitals, id);
-    try {
-      const healthai::GlmFit fit = healthai::fit_glm(site, plan);
-      if (fit.converged) {
-        all.fits.push_back({id.str(), fit.n, fit.coefficients, fit.standard_errors});
-      } else {
-        all.without.push_back(
-            {id, "invalid_data",
-             fit.problems.empty() ? "the fit did not converge" : fit.problems.front().sentence});
-      }
-    } catch (const healthai::Error& e) {
-      (e.id() == healthai::error::disclosure ? all.left_out : all.without)
-          .push_back({id, std::string(e.id().name()), e.what()});
-    }
-  }
-  if (all.fits.empty()) {
-    const auto& why = all.left_out.empty() ? all.without : all.left_out;
-    throw healthai::Error(healthai::error::invalid_data, "no site has a fit of its own to combine. " +
-                                                             (why.empty() ? "" : why.front().message));
-  }
+  const healthai::GlmMetaAnalysis found = healthai::glm_meta_analysis(hospitals, glm_plan(study));
+  SiteFits all{found.terms, {}, found.without_a_fit, found.left_out};
+  for (const healthai::LocalGlmResult& fit : found.fits)
+    all.fits.push_back({fit.site.str(), fit.rows, fit.coefficients, fit.standard_errors});
   return all;
 }
 
@@ -211,8 +184,7 @@ void meta(Study& study) {
     for (const healthai::Failure& failure : all.without)
       study.result["without_a_fit"].push_back({{"site", failure.client.str()}, {"message", failure.message}});
   };
-  over_hospitals<healthai::ColumnLevels, healthai::LocalCoxFit, healthai::GlmMoments, healthai::GlmStep>(
-      study, work);
+  over_hospitals<healthai::ColumnLevels, healthai::LocalCoxFit, healthai::LocalGlmFit>(study, work);
 }
 
 }  // namespace study

@@ -1,15 +1,18 @@
 // Commands about how columns go together: crosstab, ttest, correlation, pca.
+#include <algorithm>
 #include <cmath>
+#include <cstddef>
 #include <healthai/statistics/correlation.hpp>
 #include <healthai/statistics/cross_table.hpp>
 #include <healthai/statistics/group_tests.hpp>
 #include <healthai/statistics/pca.hpp>
+#include <healthai/statistics/suppression.hpp>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "federated_statistics/commands.hpp"
-#include "federated_statistics/hospitals.hpp"
+#include "federated_statistics/secure_hospitals.hpp"
 #include "federated_statistics/text.hpp"
 
 namespace study {
@@ -20,7 +23,7 @@ Json chi_square_to_json(const std::optional<healthai::ChiSquareTest>& test) {
   if (!test) return nullptr;
   return {{"chi_square", json_number(test->statistic)},
           {"df", json_count(test->df)},
-          {"p", json_number(test->p)}};
+          {"p", json_number(test->p_value)}};
 }
 Json rows_to_json(const healthai::CountTable& table) {
   Json rows = Json::array();
@@ -51,7 +54,7 @@ void print_cross_table(Study& study, const healthai::CrossTable& found) {
     if (test)
       std::fprintf(study.out, "%s: X-squared = %s, df = %s, p-value = %s\n", name,
                    significant(test->statistic, 5).c_str(), count(test->df).c_str(),
-                   p_value(test->p).c_str());
+                   p_value(test->p_value).c_str());
   };
   tell("Pearson's chi-squared test", found.chi_square);
   tell("with Yates' continuity correction", found.chi_square_yates);
@@ -59,7 +62,8 @@ void print_cross_table(Study& study, const healthai::CrossTable& found) {
     std::fprintf(
         study.out,
         "Mantel-Haenszel test: X-squared = %s, df = 1, p-value = %s; common odds ratio %s (%s to %s)\n",
-        significant(found.mantel_haenszel->statistic, 5).c_str(), p_value(found.mantel_haenszel->p).c_str(),
+        significant(found.mantel_haenszel->statistic, 5).c_str(),
+        p_value(found.mantel_haenszel->p_value).c_str(),
         significant(found.mantel_haenszel->odds_ratio, 5).c_str(),
         significant(found.mantel_haenszel->lower, 5).c_str(),
         significant(found.mantel_haenszel->upper, 5).c_str());
@@ -67,6 +71,36 @@ void print_cross_table(Study& study, const healthai::CrossTable& found) {
     study.note(
         "cells with >= are without the sites that have too few patients in them (rule smallest_cell); no "
         "test is made of them");
+}
+
+/// Of masked counts: the small ones of all hospitals together, which no hospital could hide, and then no test is made either.
+void hide_small_cells(const Study& study, healthai::CrossTable& found) {
+  if (!study.flags.secure) return;
+  require_enough(study, static_cast<std::size_t>(found.table.total()), 0);
+  bool any = false;
+  const auto hide = [&](healthai::CountTable& table, std::vector<std::size_t>& hides) {
+    std::vector<std::size_t> counts;
+    for (const double n : table.counts) counts.push_back(static_cast<std::size_t>(n));
+    const std::vector<bool> hidden = healthai::hidden_cells(study.rules, counts, table.columns);
+    for (std::size_t i = 0; i < hidden.size(); ++i) {
+      if (!hidden[i]) continue;
+      any = true;
+      table.counts[i] = 0;
+      hides[i] = found.sites.size();
+    }
+  };
+  if (found.strata.empty()) hide(found.table, found.hidden);
+  if (!found.strata.empty()) found.table.counts.assign(found.table.counts.size(), 0);
+  for (healthai::CrossTableStratum& stratum : found.strata) {
+    hide(stratum.table, stratum.hidden);
+    for (std::size_t i = 0; i < found.hidden.size(); ++i) {
+      found.table.counts[i] += stratum.table.counts[i];
+      found.hidden[i] = (std::max)(found.hidden[i], stratum.hidden[i]);
+    }
+  }
+  if (!any) return;
+  found.chi_square = found.chi_square_yates = std::nullopt;
+  found.mantel_haenszel = std::nullopt;
 }
 
 }  // namespace
@@ -88,9 +122,10 @@ void crosstab(Study& study) {
     plan.strata_levels = levels_if_known(study, plan.strata);
     plan.most_rows = most_rows(study);
     healthai::CrossTableOptions options;
-    options.site_strata = f.strata == "site";
-    options.confidence = f.level;
-    const healthai::CrossTable found = healthai::cross_table(hospitals, plan, options);
+    options.stratify_by_site = f.strata == "site";
+    options.confidence_level = f.level;
+    healthai::CrossTable found = healthai::cross_table(hospitals, plan, options);
+    hide_small_cells(study, found);
     study.result["rows"] = {{"column", plan.rows}, {"levels", found.row_levels}};
     study.result["columns"] = {{"column", plan.columns}, {"levels", found.column_levels}};
     study.result["counts"] = rows_to_json(found.table);
@@ -109,10 +144,11 @@ void crosstab(Study& study) {
                                          {"upper", json_number(mh->upper)},
                                          {"chi_square", json_number(mh->statistic)},
                                          {"df", 1},
-                                         {"p", json_number(mh->p)}};
+                                         {"p", json_number(mh->p_value)}};
     print_cross_table(study, found);
     tell_sites(study, found.sites, found.left_out);
   };
+  if (f.secure) return over_secure_hospitals<healthai::CellCounts>(study, work);
   over_hospitals<healthai::CellCounts, healthai::ColumnLevels>(study, work);
 }
 
@@ -120,7 +156,7 @@ namespace {
 
 Json difference_to_json(const healthai::MeanDifference& d) {
   return {{"t", json_number(d.t)},         {"df", json_number(d.df)},
-          {"p", json_number(d.p)},         {"standard_error", json_number(d.standard_error)},
+          {"p", json_number(d.p_value)},   {"standard_error", json_number(d.standard_error)},
           {"lower", json_number(d.lower)}, {"upper", json_number(d.upper)}};
 }
 Json groups_to_json(const std::vector<healthai::ComparedGroup>& groups) {
@@ -152,6 +188,7 @@ void compare_groups(Study& study, Hospitals& hospitals, const std::string& name)
   plan.bounds = public_bounds(study, {name});
   const healthai::GroupTestOptions options{f.level, {}};
   const healthai::Anova anova = healthai::anova(hospitals, plan, options);
+  for (const healthai::ComparedGroup& group : anova.groups) require_enough(study, group.n, 2);
   Json json{{"column", name}, {"groups", groups_to_json(anova.groups)}};
   print_groups(study, name, anova.groups);
   if (anova.groups.size() == 2) {
@@ -162,18 +199,18 @@ void compare_groups(Study& study, Hospitals& hospitals, const std::string& name)
     const healthai::MeanDifference& shown = f.welch ? test.welch : test.student;
     std::fprintf(study.out, "%s: t = %s, df = %s, p-value = %s; difference %s (%s to %s)\n\n",
                  f.welch ? "Welch's t test" : "Student's t test", significant(shown.t, 5).c_str(),
-                 significant(shown.df, 5).c_str(), p_value(shown.p).c_str(),
+                 significant(shown.df, 5).c_str(), p_value(shown.p_value).c_str(),
                  significant(test.difference, 5).c_str(), significant(shown.lower, 5).c_str(),
                  significant(shown.upper, 5).c_str());
   } else {
     std::fprintf(study.out, "Analysis of variance: F = %s on %s and %s degrees of freedom, p-value = %s\n\n",
                  significant(anova.f, 5).c_str(), count(anova.df_between).c_str(),
-                 count(anova.df_within).c_str(), p_value(anova.p).c_str());
+                 count(anova.df_within).c_str(), p_value(anova.p_value).c_str());
   }
   json["anova"] = {
       {"f", json_number(anova.f)},
       {"df", {json_count(anova.df_between), json_count(anova.df_within)}},
-      {"p", json_number(anova.p)},
+      {"p", json_number(anova.p_value)},
       {"sum_of_squares", {json_number(anova.squares_between), json_number(anova.squares_within)}}};
   study.result["tests"].push_back(json);
   tell_sites(study, anova.sites, anova.left_out);
@@ -197,6 +234,10 @@ Json rows_of_numbers(const std::vector<std::vector<double>>& rows) {
   for (const std::vector<double>& row : rows) json.push_back(json_numbers(row));
   return json;
 }
+/// Means, and covariances of every two.
+std::size_t parameters(std::size_t columns) {
+  return columns * (columns + 3) / 2;
+}
 healthai::CorrelationPlan correlation_plan(const Study& study) {
   healthai::CorrelationPlan plan;
   plan.cohort = study.cohort;
@@ -213,12 +254,14 @@ void ttest(Study& study) {
     study.result["tests"] = Json::array();
     for (const std::string& name : study.flags.columns) compare_groups(study, hospitals, name);
   };
+  if (study.flags.secure) return over_secure_hospitals<healthai::ColumnSums>(study, work);
   over_hospitals<healthai::ColumnSums, healthai::ColumnLevels>(study, work);
 }
 
 void correlation(Study& study) {
   const auto work = [&](auto& hospitals) {
     const healthai::Correlation found = healthai::correlation(hospitals, correlation_plan(study));
+    require_enough(study, found.n, parameters(found.columns.size()));
     std::fprintf(study.out, "Correlations of %zu complete rows\n", found.n);
     print_square(found.columns, found.correlation, 4, study.out);
     std::fprintf(study.out, "\np-values\n");
@@ -232,6 +275,7 @@ void correlation(Study& study) {
     study.result["p"] = rows_of_numbers(found.p_values);
     tell_sites(study, found.sites, found.left_out);
   };
+  if (study.flags.secure) return over_secure_hospitals<healthai::CrossProducts>(study, work);
   over_hospitals<healthai::CrossProducts>(study, work);
 }
 
@@ -240,6 +284,7 @@ void pca(Study& study) {
     healthai::PcaOptions options;
     options.standardise = !study.flags.covariance;
     const healthai::PrincipalComponents found = healthai::pca(hospitals, correlation_plan(study), options);
+    require_enough(study, found.n, parameters(found.columns.size()));
     std::vector<std::string> header{""};
     std::vector<std::string> sd{"Standard deviation"}, share{"Proportion of variance"},
         sum{"Cumulative proportion"};
@@ -269,6 +314,7 @@ void pca(Study& study) {
     study.result["loadings"] = rows_of_numbers(found.loadings);
     tell_sites(study, found.sites, found.left_out);
   };
+  if (study.flags.secure) return over_secure_hospitals<healthai::CrossProducts>(study, work);
   over_hospitals<healthai::CrossProducts>(study, work);
 }
 

@@ -278,8 +278,8 @@ inline bool cuts_publicly(const Study& study) {
 }
 /// Under secure aggregation no hospital can look at sizes, so it is done here, where sums are opened. \throws healthai::Error (`disclosure`)
 inline void require_enough(const Study& study, std::size_t rows, std::size_t parameters,
-                           std::optional<std::size_t> events = {}) {
-  if (study.flags.secure) healthai::require_pooled(study.rules, rows, parameters, events);
+                           std::optional<std::size_t> events = {}, std::vector<double> cells = {}) {
+  if (study.flags.secure) healthai::require_pooled(study.rules, rows, parameters, events, std::move(cells));
 }
 /// A column's name as part of a file's.
 inline std::string file_name(std::string column) {

@@ -29,25 +29,25 @@ void cox(Study& study) {
   const Flags& f = study.flags;
   const auto work = [&](auto& hospitals) {
     const Strata strata = parse_strata(f.strata, "site");
-    if (f.secure && !strata.by_site)
-      throw healthai::Error(healthai::error::invalid_argument,
-                            "--secure is for --strata site: sums over everybody at risk at each event time "
-                            "tell of single patients "
-                            "whoever adds them");
     healthai::CoxPlan plan;
     plan.cohort = study.cohort;
     plan.outcome = outcome(study, hospitals);
     plan.covariates = covariates(study);
-    plan.by_site = strata.by_site;
+    plan.stratify_by_site = strata.by_site;
     plan.strata = strata.column;
     plan.strata_levels = levels_if_known(study, strata.column);
     plan.ties = f.ties == "efron" ? healthai::Ties::efron : healthai::Ties::breslow;
     plan.time_grid = strata.by_site && !f.baseline ? f.grid : time_grid(study);
     healthai::CoxFitOptions options;
-    options.confidence = f.level;
+    options.confidence_level = f.level;
     options.baseline_hazards = f.baseline;
     const healthai::CoxFit fit = healthai::fit_cox(hospitals, plan, options);
     require_enough(study, fit.n, fit.terms.size(), fit.events);
+    if (f.secure && !strata.by_site)
+      study.note(
+          "the sums for each interval of the grid are seen by whoever opens them; masks hide of which "
+          "hospital "
+          "a patient is");
     const std::string formula = surv(f) + " ~ " + right_side(f.covariates) +
                                 (strata.by_site ? " + strata(site)" : "") +
                                 (strata.column.empty() ? "" : " + strata(" + strata.column + ")");
@@ -63,7 +63,8 @@ void cox(Study& study) {
   };
   if (f.secure)
     return over_secure_hospitals<healthai::CoxMagnitudes, healthai::CoxMoments, healthai::CoxSiteStep,
-                                 healthai::CoxConcordance>(study, work);
+                                 healthai::CoxConcordance, healthai::CoxEventCounts, healthai::CoxRiskSets>(
+        study, work);
   over_hospitals<healthai::ColumnLevels, healthai::DistinctTimes, healthai::CoxMagnitudes,
                  healthai::CoxMoments, healthai::CoxSiteStep, healthai::CoxConcordance,
                  healthai::CoxEventCounts, healthai::CoxRiskSets, healthai::CoxBaseline>(study, work);
@@ -299,11 +300,10 @@ void logrank(Study& study) {
     }
     table.print(study.out);
     std::fprintf(study.out, "\nChisq= %s  on %zu degrees of freedom, p= %s\n",
-                 significant(found.chi_square, 5).c_str(), found.degrees_of_freedom,
-                 p_value(found.p_value).c_str());
+                 significant(found.chi_square, 5).c_str(), found.df, p_value(found.p_value).c_str());
     json["rho"] = f.rho;
     json["chi_square"] = json_number(found.chi_square);
-    json["df"] = found.degrees_of_freedom;
+    json["df"] = found.df;
     json["p"] = json_number(found.p_value);
     tell_sites(study, found.sites, found.left_out);
   };

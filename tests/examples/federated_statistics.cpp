@@ -212,6 +212,14 @@ TEST_CASE("what each hospital finds alone, combined") {
       "--site-column network --target died --family binomial --covariates Age,male --term Age --policy none");
   REQUIRE(logistic.at("combined").size() == 1);
   CHECK(logistic.at("combined")[0].at("studies") == 8);
+  CHECK(logistic.at("n").size() == 8);
+  const ProgramResult few =
+      run("meta --target dead --family binomial --covariates age,ph.ecog --policy none");
+  INFO(few.output);
+  CHECK(few.status == 0);
+  const ProgramResult ruled = run("meta --target wt.loss --covariates age");
+  INFO(ruled.output);
+  CHECK(ruled.says("site 11 is left out. rows_per_parameter"));
 }
 
 TEST_CASE("a status of 1 and 2, rows without a site, and a site that is all of it") {
@@ -277,6 +285,97 @@ TEST_CASE("under secure aggregation the same numbers, but for the rounding of wh
                                 "/examples/data/lung_hospitals.csv\"");
   CHECK(one.status == 2);
   CHECK(one.says("at least three sites"));
+}
+
+TEST_CASE("one baseline hazard for all under secure aggregation, on a public grid") {
+  const std::string flags = "cox " + lung + "--covariates age,sex,ph.ecog --strata none --policy none ";
+  std::string grid = "--grid 50";
+  for (int time = 100; time <= 1050; time += 50) grid += "," + std::to_string(time);
+  const json open = result_of(flags + grid);
+  const json masked = result_of(flags + grid + " --secure");
+  check_close(masked.at("coefficients"), open.at("coefficients").get<std::vector<double>>(), 1e-6);
+  check_close(masked.at("standard_errors"), open.at("standard_errors").get<std::vector<double>>(), 1e-6);
+  CHECK(masked.at("n") == 227);
+  CHECK(masked.at("converged") == true);
+  CHECK(masked.at("baseline_hazard")[0].at("time") == open.at("baseline_hazard")[0].at("time"));
+  // Without --grid one of round numbers is taken; by a column, whose levels the code book has.
+  CHECK(result_of(flags + "--secure").at("coefficients").size() == 3);
+  const std::string strata = "cox " + lung + "--covariates age,ph.ecog --strata sex --policy none " + grid;
+  check_close(result_of(strata + " --secure").at("coefficients"),
+              result_of(strata).at("coefficients").get<std::vector<double>>(), 1e-6);
+  // Rules hold each interval at each hospital, whoever adds the sums.
+  const ProgramResult refused = run("cox " + lung + "--covariates age --strata none --secure");
+  CHECK(refused.status == 2);
+  CHECK(refused.says("smallest_cell: in an interval of the grid here are fewer than 5 patients"));
+}
+
+TEST_CASE("tables, tests and quantiles under secure aggregation are those of answers in the clear") {
+  const auto both = [](const std::string& command) {
+    return std::pair(result_of(command + " --policy none"), result_of(command + " --policy none --secure"));
+  };
+  {
+    const auto [open, masked] = both("quantile --columns age,time --by sex --probabilities 0,0.1,0.5,1");
+    CHECK(masked.at("columns") == open.at("columns"));  // counts are exact
+  }
+  {
+    const auto [open, masked] = both("histogram --columns age --bins 6 --range 30,90");
+    CHECK(masked.at("columns") == open.at("columns"));
+  }
+  {
+    const auto [open, masked] = both("crosstab --columns sex,dead --strata ph.ecog --where 'ph.ecog <= 2'");
+    CHECK(masked.at("counts") == open.at("counts"));
+    CHECK(masked.at("mantel_haenszel") == open.at("mantel_haenszel"));
+  }
+  {
+    const auto [open, masked] = both("ttest --columns age --by sex");
+    check_close(json{masked.at("tests")[0].at("welch").at("t")},
+                {open.at("tests")[0].at("welch").at("t").get<double>()}, 1e-6);
+  }
+  for (const std::string command :
+       {"correlation --columns age,time,ph.karno", "pca --columns age,time,ph.karno"}) {
+    const auto [open, masked] = both(command);
+    CHECK(masked.at("n") == open.at("n"));
+    check_close(masked.at("sds"), open.at("sds").get<std::vector<double>>(), 1e-6);
+    const char* const key = command[0] == 'p' ? "loadings" : "correlation";
+    for (std::size_t i = 0; i < 3; ++i)
+      for (std::size_t j = 0; j < 3; ++j)
+        CHECK(std::abs(masked.at(key)[i][j].get<double>() - open.at(key)[i][j].get<double>()) < 1e-6);
+  }
+}
+
+TEST_CASE("under rules masked counts tell no quantile and no cell of few patients") {
+  // 101 points from 30 to 90: each quantile is between two of them that at least five patients are between.
+  const json exact = result_of("quantile --columns age --probabilities 0,0.25,0.5,1 --policy none");
+  const json told = result_of("quantile --columns age --probabilities 0,0.25,0.5,1 --range 30,90 --secure");
+  const json& column = told.at("columns")[0];
+  const std::string ages = "describe --columns age --policy none --where ";
+  for (std::size_t i = 0; i < 4; ++i) {
+    const double value = exact.at("columns")[0].at("quantiles")[i];
+    const double lower = column.at("lower")[i], upper = column.at("upper")[i];
+    CHECK(lower <= value);
+    CHECK(value <= upper);
+    CHECK(upper - lower < 30);
+    std::ostringstream between;
+    between << "'age > " << lower << "' --where 'age <= " << upper << "'";
+    CHECK(result_of(ages + between.str()).at("columns")[0].at("n").get<int>() >= 5);
+  }
+  const json histogram = result_of("histogram --columns age --bins 6 --range 30,90 --secure");
+  // Two and four patients are in the first and the last bin.
+  CHECK(histogram.at("columns")[0].at("counts") == json({0, 18, 63, 89, 52, 0}));
+  CHECK(histogram.at("columns")[0].at("hidden_sites") == json({10, 0, 0, 0, 0, 10}));
+  const json table = result_of("crosstab --columns sex,hospital --secure");
+  CHECK(table.at("chi_square_test").is_null());
+  int hidden = 0;
+  for (std::size_t i = 0; i < 2; ++i)
+    for (std::size_t j = 0; j < 10; ++j) {
+      const int n = table.at("counts")[i][j];
+      CHECK((n == 0 || n >= 5));
+      hidden += table.at("hidden_sites")[i * 10 + j].get<int>() > 0 ? 1 : 0;
+    }
+  CHECK(hidden > 0);
+  CHECK(run("crosstab --columns sex,ph.ecog --secure").says("smallest_cell"));  // one patient has a 3
+  CHECK(run("crosstab --columns sex,dead --strata site --secure").says("cannot be a stratum of its own"));
+  CHECK(run("meta " + lung + "--covariates age --secure").status == 2);
 }
 
 TEST_CASE("sums of too few patients of all hospitals together are not shown") {

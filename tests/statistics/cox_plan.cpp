@@ -26,7 +26,7 @@ ScaledCoxPlan full_plan() {
   plan.cohort = {"adults", {parse_filter("age >= 18")}};
   plan.outcome = {"days", "status", 2};
   plan.covariates = {{"age", false, {}}, {"ward", true, {"a", "b"}}};
-  plan.by_site = false;
+  plan.stratify_by_site = false;
   plan.strata = "year";
   plan.strata_levels = {"2007", "2008"};
   plan.ties = Ties::breslow;

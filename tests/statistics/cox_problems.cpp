@@ -35,7 +35,7 @@ CoxPlan plan_of(const std::string& covariates, bool by_site) {
   CoxPlan plan;
   plan.outcome = {"time", "dead"};
   plan.covariates = parse_covariates(covariates);
-  plan.by_site = by_site;
+  plan.stratify_by_site = by_site;
   return plan;
 }
 
@@ -144,7 +144,7 @@ TEST_CASE("plans that nobody can answer") {
   refuses([&] { return fit(sites, plan); }, "columns of the time and of the event");
   plan.outcome = {"time", "dead"};
   CoxFitOptions options;
-  options.confidence = 1;
+  options.confidence_level = 1;
   refuses([&] { return fit(sites, plan, options); }, "confidence");
   plan.outcome.event_value = 2;
   refuses([&] { return fit(sites, plan); }, error::invalid_data, "have no event: column \"dead\" is never 2");

@@ -142,7 +142,7 @@ TEST_CASE("hospitals as strata: R's strata(hospital), and nothing but sums of de
   for (const Ties ties : {Ties::breslow, Ties::efron}) {
     CoxPlan plan = lung.plan;
     plan.ties = ties;
-    plan.by_site = true;
+    plan.stratify_by_site = true;
     const auto& r =
         reference().at("lung").at("cox_strata_hospital10").at(ties == Ties::efron ? "efron" : "breslow");
     const CoxFit ten = fit(by_value(lung.table, "hospital"), plan);
@@ -152,7 +152,7 @@ TEST_CASE("hospitals as strata: R's strata(hospital), and nothing but sums of de
   }
   // Strata at the hospitals: each of ten with the institutions in it is the same as all institutions.
   CoxPlan plan = lung.plan;
-  plan.by_site = true;
+  plan.stratify_by_site = true;
   plan.strata = "inst";
   const auto& r = reference().at("lung").at("cox_strata_inst").at("efron");
   equals(fit(by_value(lung.table, "hospital"), plan), r);
@@ -178,11 +178,11 @@ TEST_CASE("each hospital alone: R's fits") {
 TEST_CASE("baseline hazards of the hospitals, if they may be told") {
   const Study& lung = study("lung");
   CoxPlan plan = lung.plan;
-  plan.by_site = true;
+  plan.stratify_by_site = true;
   CoxFitOptions options;
   options.baseline_hazards = true;
   const CoxFit ten = fit(by_value(lung.table, "hospital"), plan, options);
-  plan.by_site = false;
+  plan.stratify_by_site = false;
   plan.strata = "hospital";
   const CoxFit same = fit(dealt(lung.table, 4, 2), plan);
   REQUIRE(ten.baseline.size() == 10);
@@ -217,10 +217,10 @@ TEST_CASE("the value that means the event, and a public grid of times") {
   equals(fit(dealt(table, 5, 3), plan), reference().at("lung").at("cox").at("efron"));
   for (const bool by_site : {false, true}) {
     CoxPlan rounded = study("lung").plan;
-    rounded.by_site = by_site;
+    rounded.stratify_by_site = by_site;
     rounded.outcome = {"rounded", "until"};
     CoxPlan on_grid = study("lung").plan;
-    on_grid.by_site = by_site;
+    on_grid.stratify_by_site = by_site;
     on_grid.time_grid = grid;
     const CoxFit a = fit(dealt(table, 5, 4), rounded);
     const CoxFit b = fit(dealt(table, 5, 4), on_grid);
@@ -240,7 +240,7 @@ TEST_CASE("units do not matter") {
   table.add_numeric("far", age).add_numeric("large", ecog);
   for (const bool by_site : {false, true}) {
     CoxPlan plan = study("lung").plan;
-    plan.by_site = by_site;
+    plan.stratify_by_site = by_site;
     const CoxFit plain = fit(dealt(table, 6, 5), plan);
     plan.covariates = parse_covariates("far,sex,large");
     const CoxFit other = fit(dealt(table, 6, 5), plan);

@@ -48,7 +48,7 @@ Case any_case() {
   any.plan.outcome = {"time", "dead"};
   any.plan.covariates = parse_covariates("x,y");
   any.plan.ties = pick(0, 2) == 0 ? Ties::breslow : Ties::efron;
-  any.plan.by_site = pick(0, 2) == 0;
+  any.plan.stratify_by_site = pick(0, 2) == 0;
   any.plan.strata = pick(0, 2) == 0 ? "" : "group";
   return any;
 }
@@ -56,7 +56,7 @@ Case any_case() {
 NewtonResult pooled(const Case& any) {
   std::map<std::pair<double, double>, std::vector<std::size_t>> strata;
   for (std::size_t i = 0; i < any.table.rows(); ++i) {
-    strata[{any.plan.by_site ? any.table.numeric("site")[i] : 0,
+    strata[{any.plan.stratify_by_site ? any.table.numeric("site")[i] : 0,
             any.plan.strata.empty() ? 0 : any.table.numeric("group")[i]}]
         .push_back(i);
   }

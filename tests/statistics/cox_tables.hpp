@@ -40,7 +40,7 @@ inline const Study& study(const std::string& name) {
   if (const auto found = all.find(name); found != all.end()) return found->second;
   Study study;
   const std::string data = source_folder() + "/tests/statistics/data/";
-  study.plan.by_site = false;
+  study.plan.stratify_by_site = false;
   if (name == "lung") {
     study.table = read_csv(source_folder() + "/examples/data/lung_hospitals.csv");
     study.plan.outcome = {"time", "dead"};

@@ -25,7 +25,7 @@ TEST_CASE("cross table: sex by performance status, as R counts and tests it") {
     }
     REQUIRE(got.chi_square);
     CHECK_CLOSE(got.chi_square->statistic, expected["chisq"].get<double>());
-    CHECK_CLOSE(got.chi_square->p, expected["p"].get<double>());
+    CHECK_CLOSE(got.chi_square->p_value, expected["p"].get<double>());
     CHECK(got.chi_square->df == expected["df"].get<double>());
     CHECK_FALSE(got.chi_square_yates);
     CHECK_FALSE(got.mantel_haenszel);

@@ -381,7 +381,7 @@ TEST_CASE("intervals are of the same distribution as the tests") {
   const Table table = table_of("diabetes.csv");
   InProcess hospitals = hospitals_of(table, in_turns(table.rows(), 3));
   GlmPlan plan = plan_of(GlmFamily::gaussian, "target", "bmi");
-  const GlmFit fit = fit_glm(hospitals, plan, {.confidence = 0.99});
+  const GlmFit fit = fit_glm(hospitals, plan, {.confidence_level = 0.99});
   // The 0.995 quantile of t with 440 degrees of freedom, by numerical integration in Python.
   check_near((fit.upper[1] - fit.lower[1]) / 2 / fit.standard_errors[1], 2.587049052353444, 1e-9);
   CHECK((fit.upper[1] + fit.lower[1]) / 2 == doctest::Approx(fit.coefficients[1]).epsilon(1e-13));

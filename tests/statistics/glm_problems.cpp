@@ -263,8 +263,8 @@ TEST_CASE("plans that make no sense, and no rows") {
   CHECK(contains(error_of([&] { static_cast<void>(fit_glm(hospitals, plan)); }), "no hospital has a row"));
   CHECK(contains(error_of(
                      [&] {
-                       static_cast<void>(
-                           fit_glm(hospitals, plan_of(GlmFamily::binomial, "y", "x"), {.confidence = 1}));
+                       static_cast<void>(fit_glm(hospitals, plan_of(GlmFamily::binomial, "y", "x"),
+                                                 {.confidence_level = 1}));
                      },
                      error::invalid_argument),
                  "confidence"));

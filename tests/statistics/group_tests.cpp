@@ -16,7 +16,7 @@ TEST_CASE("group tests: age by sex and by hospital, as R tests it") {
     const auto& welch = reference()["tests"]["welch_t_age_by_sex"];
     CHECK_CLOSE(t.welch.t, welch["t"].get<double>());
     CHECK_CLOSE(t.welch.df, welch["df"].get<double>());
-    CHECK_CLOSE(t.welch.p, welch["p"].get<double>());
+    CHECK_CLOSE(t.welch.p_value, welch["p"].get<double>());
     CHECK_CLOSE(t.groups.at(0).mean, welch["means"][0].get<double>());
     CHECK_CLOSE(t.groups.at(1).mean, welch["means"][1].get<double>());
     CHECK_CLOSE(t.difference, welch["means"][0].get<double>() - welch["means"][1].get<double>());
@@ -24,12 +24,12 @@ TEST_CASE("group tests: age by sex and by hospital, as R tests it") {
     const auto& student = reference()["tests"]["student_t_age_by_sex"];
     CHECK_CLOSE(t.student.t, student["t"].get<double>());
     CHECK(t.student.df == student["df"].get<double>());
-    CHECK_CLOSE(t.student.p, student["p"].get<double>());
+    CHECK_CLOSE(t.student.p_value, student["p"].get<double>());
 
     const Anova f = anova(hospitals, {{}, "age", "hospital", {}, {}});
     const auto& expected = reference()["tests"]["anova_age_by_hospital"];
     CHECK_CLOSE(f.f, expected["F"].get<double>());
-    CHECK_CLOSE(f.p, expected["p"].get<double>());
+    CHECK_CLOSE(f.p_value, expected["p"].get<double>());
     CHECK(f.df_between == expected["df"][0].get<double>());
     CHECK(f.df_within == expected["df"][1].get<double>());
     CHECK_CLOSE(f.squares_between, expected["ss"][0].get<double>());
@@ -38,7 +38,7 @@ TEST_CASE("group tests: age by sex and by hospital, as R tests it") {
     // Of two groups F is the square of Student's t, with the same p.
     const Anova two = anova(hospitals, {{}, "age", "sex", {}, {}});
     CHECK_CLOSE(two.f, t.student.t * t.student.t);
-    CHECK_CLOSE(two.p, t.student.p, 1e-11);
+    CHECK_CLOSE(two.p_value, t.student.p_value, 1e-11);
   });
 }
 
@@ -49,7 +49,7 @@ TEST_CASE("group tests: the interval of the difference is where p is one minus i
   const TTest t = t_test(hospitals, plan);
   CHECK_CLOSE(t.welch.upper + t.welch.lower, 2 * t.difference);
   // 0 is an end of the interval with confidence 1 - p.
-  const TTest at_zero = t_test(hospitals, plan, {1 - t.welch.p, {}});
+  const TTest at_zero = t_test(hospitals, plan, {1 - t.welch.p_value, {}});
   CHECK(std::fabs(at_zero.welch.lower) < 1e-9);
   CHECK(t.welch.lower < 0);
   CHECK(t_test(hospitals, plan, {0.99, {}}).student.lower < t.student.lower);

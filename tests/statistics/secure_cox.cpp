@@ -1,7 +1,11 @@
 // Cox regression of ten hospitals under secure aggregation: the coordinator sees sums of whole numbers only.
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -23,15 +27,20 @@ struct Masked {
   secagg_test::Cohort cohort;
   InProcess hospitals{{.threads = 2}};
 
-  explicit Masked(const std::vector<Table>& tables) : cohort(tables.size(), {.corrupt = 0, .dropout = 0}) {
+  explicit Masked(const std::vector<Table>& tables, const DisclosureRules& rules = DisclosureRules::off())
+      : cohort(tables.size(), {.corrupt = 0, .dropout = 0}) {
     for (std::size_t i = 0; i < tables.size(); ++i) {
       const ClientId& id = cohort.members->id(static_cast<secagg::Index>(i));
       TaskHandlers plain;
-      offer_cox(StatisticsSite(tables[i], DisclosureRules::off()), plain);
+      offer_cox(StatisticsSite(tables[i], rules).in_sum(), plain);
       secagg::SecureMember member{
           id, cohort.keys[i], cohort.members, {.options = {.corrupt = 0, .dropout = 0}}, {}};
-      hospitals.add(id, secagg::secure_handlers<CoxMagnitudes, CoxMoments, CoxSiteStep, CoxConcordance>(
-                            std::move(plain), std::move(member)));
+      member.on_clipped = [](std::span<const secagg::ClippedSegment>) {
+        FAIL_CHECK("something was clipped");
+      };
+      hospitals.add(
+          id, secagg::secure_handlers<CoxMagnitudes, CoxMoments, CoxSiteStep, CoxConcordance, CoxEventCounts,
+                                      CoxRiskSets>(std::move(plain), std::move(member)));
     }
   }
   [[nodiscard]] SecureAggregation<InProcess> sums() {
@@ -53,11 +62,20 @@ void agree(const CoxFit& masked, const CoxFit& open) {
     CHECK(near(masked.coefficients[j], open.coefficients[j], 1e-6));
     CHECK(near(masked.standard_errors[j], open.standard_errors[j], 1e-6));
   }
-  REQUIRE(masked.concordance);
+  CHECK(masked.concordance.has_value() == open.concordance.has_value());
+  if (!masked.concordance || !open.concordance) return;
   CHECK(masked.concordance->concordant == open.concordance->concordant);
   CHECK(masked.concordance->discordant == open.concordance->discordant);
   CHECK(masked.concordance->tied_x == open.concordance->tied_x);
   CHECK(near(masked.concordance->standard_error, open.concordance->standard_error, 1e-6));
+}
+
+/// Every time that is there, so that rounding to it changes nothing.
+[[nodiscard]] std::vector<double> all_times(const Table& table) {
+  std::vector<double> times(table.numeric("time").begin(), table.numeric("time").end());
+  std::sort(times.begin(), times.end());
+  times.erase(std::unique(times.begin(), times.end()), times.end());
+  return times;
 }
 
 }  // namespace
@@ -67,7 +85,7 @@ TEST_CASE("lung cancer at ten hospitals: masked sums give the coefficients of op
   Masked masked(ten);
   auto sums = masked.sums();
   CoxPlan plan = study("lung").plan;
-  plan.by_site = true;
+  plan.stratify_by_site = true;
   const CoxFit open = fit(ten, plan);
   const CoxFit first = fit_cox(sums, plan);
   agree(first, open);
@@ -87,7 +105,7 @@ TEST_CASE("other units, categories, strata within hospitals, and the same questi
   Masked masked(four);
   auto sums = masked.sums();
   CoxPlan plan = study("lung").plan;
-  plan.by_site = true;
+  plan.stratify_by_site = true;
   plan.covariates = {{"large", false, {}}, {"sex", true, {"1", "2"}}};
   const CoxFit open = fit(four, plan);
   agree(fit_cox(sums, plan), open);
@@ -95,6 +113,149 @@ TEST_CASE("other units, categories, strata within hospitals, and the same questi
   plan.covariates = {{"small", false, {}}, {"ph.ecog", false, {}}};
   plan.strata = "sex";
   agree(fit_cox(sums, plan), fit(four, plan));
+}
+
+TEST_CASE("one baseline hazard for all on a public grid: masked sums give the pooled coefficients to 1e-6") {
+  const Table& table = study("lung").table;
+  const std::vector<Table> ten = by_value(table, "hospital");
+  Masked masked(ten);
+  auto sums = masked.sums();
+  CoxPlan plan = study("lung").plan;
+  plan.stratify_by_site = false;
+  for (double time = 50; time < 1000; time += 50) plan.time_grid.push_back(time);
+  for (const Ties ties : {Ties::efron, Ties::breslow}) {
+    plan.ties = ties;
+    const CoxFit found = fit_cox(sums, plan);
+    const CoxFit open = fit(ten, plan);
+    CoxFit pooled = fit({table}, plan);
+    pooled.concordance.reset();  // which several hospitals do not tell
+    agree(found, open);
+    agree(found, pooled);
+    CHECK(found.sites.size() == 10);
+    REQUIRE(found.baseline.size() == 1);
+    CHECK(found.baseline[0].times == open.baseline[0].times);
+    for (std::size_t i = 0; i < open.baseline[0].times.size(); ++i)
+      CHECK(near(found.baseline[0].at_means[i], open.baseline[0].at_means[i], 1e-6));
+  }
+}
+
+TEST_CASE("where all times are public, masked sums give R's coxph of all rows") {
+  const Table& table = study("lung").table;
+  Masked masked(dealt(table, 4, 3));
+  auto sums = masked.sums();
+  CoxPlan plan = study("lung").plan;
+  plan.stratify_by_site = false;
+  plan.ties = Ties::breslow;
+  plan.time_grid = all_times(table);
+  const CoxFit found = fit_cox(sums, plan);
+  const std::vector<double> coefficients{0.011041136385707521, -0.551889569637656, 0.46294704033454986},
+      errors{0.009266770114202268, 0.16774244801782776, 0.11357405206057965};
+  for (std::size_t j = 0; j < 3; ++j) {
+    CHECK(near(found.coefficients[j], coefficients[j], 1e-6));
+    CHECK(near(found.standard_errors[j], errors[j], 1e-6));
+  }
+  // Strata of a column, of all hospitals together.
+  plan.covariates = parse_covariates("age,ph.ecog");
+  plan.strata = "sex";
+  plan.strata_levels = {"1", "2"};
+  CoxFit pooled = fit({table}, plan);
+  pooled.concordance.reset();
+  agree(fit_cox(sums, plan), pooled);
+  plan.strata_levels.clear();
+  refuses([&] { return fit_cox(sums, plan); }, "the levels of the strata are not named");
+}
+
+TEST_CASE("ranges of sums at each time grow where weights do, and nothing is clipped") {
+  // Weights of the few with a large x are some thousand times those of the others: beyond the first range.
+  Stream random(7, Purpose::test);
+  std::vector<double> time, dead, x;
+  for (int row = 0; row < 400; ++row) {
+    x.push_back(row < 16 ? 10 + static_cast<double>(random() % 3) : static_cast<double>(random() % 4));
+    const double wait = -std::log((static_cast<double>(random() % 1000) + 0.5) / 1000);
+    time.push_back(std::ceil(1000 * wait * std::exp(-x.back() / 1.5)) + 1);
+    dead.push_back(random() % 8 != 0 ? 1 : 0);
+  }
+  Table table("steep");
+  table.add_numeric("time", time).add_numeric("dead", dead).add_numeric("x", x);
+  const std::vector<Table> three = dealt(table, 3, 1);
+  CoxPlan plan;
+  plan.outcome = {"time", "dead"};
+  plan.covariates = parse_covariates("x");
+  plan.stratify_by_site = false;
+  plan.time_grid = {1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000};
+  Masked masked(three);
+  auto sums = masked.sums();
+  const CoxFit open = fit(three, plan);
+  CHECK(open.coefficients[0] > 0.5);
+  agree(fit_cox(sums, plan), open);
+
+  CoxRiskSets::Plan step;
+  static_cast<CoxPlan&>(step) = plan;
+  step.means = {2};
+  step.scales = {2};
+  step.cells = {{0, 1, 20}, {0, 1000, 20}};
+  step.time_grid = {1, 1000};
+  CoxRiskSets::Broadcast request{step, {2}, 0, 2, 400, 1};
+  const auto prepared = CoxRiskSets::prepare(step, table);
+  const auto total = [&](std::size_t vector) {
+    double sum = 0;
+    const auto reply = CoxRiskSets::answer(prepared, request, DisclosureRules::off());
+    for (const double value : reply.vectors[vector].values.span()) sum += std::fabs(value);
+    return sum;
+  };
+  CHECK(total(0) == 0);  // sums, events, ties: nothing of what is beyond leaves
+  CHECK(total(1) == 0);
+  CHECK(total(2) == 1);
+  CHECK(total(3) == 0);
+  request.growth = 0x1p20;
+  CHECK(total(0) > 800);
+  CHECK(total(2) == 0);
+  const auto segments = CoxRiskSets::vector_segments(request);
+  REQUIRE(segments.size() == 4);
+  CHECK(segments[0].layout.size() == 2 * 3);
+  CHECK(segments[0].clip == 1024 * 0x1p20);  // the power of two from twice 400
+  CHECK(segments[1].clip == 4096);           // and that from 800 (1 + 2)
+  CHECK(segments[3].layout.size() == 2 * 3);
+}
+
+TEST_CASE("rules hold every interval at every hospital in masked sums too") {
+  const auto hospital = [](std::uint64_t seed, bool with_a_few) {
+    Stream random(seed, Purpose::test);
+    std::vector<double> time, dead, x;
+    for (int interval = 1; interval <= 4; ++interval) {
+      for (int patient = 0; patient < 40; ++patient) {
+        time.push_back(10 * interval - static_cast<double>(random() % 10));
+        dead.push_back(patient % 2);
+        x.push_back(static_cast<double>(random() % 1000) / 100);
+      }
+    }
+    for (int i = 0; with_a_few && i < 3; ++i) {
+      time.push_back(45);
+      dead.push_back(0);
+      x.push_back(5);
+    }
+    Table table("hospital");
+    table.add_numeric("time", time).add_numeric("dead", dead).add_numeric("x", x);
+    return table;
+  };
+  DisclosureRules rules;
+  rules.columns = {"time", "dead", "x"};
+  rules.time_grid = {10, 20, 30, 40, 50};
+  CoxPlan plan;
+  plan.outcome = {"time", "dead"};
+  plan.covariates = parse_covariates("x");
+  plan.stratify_by_site = false;
+  plan.time_grid = rules.time_grid;
+  std::vector<Table> tables{hospital(1, false), hospital(2, false), hospital(3, false), hospital(4, true)};
+  Masked masked(tables, rules);
+  auto sums = masked.sums();
+  const CoxFit found = fit_cox(sums, plan);
+  REQUIRE(found.left_out.size() == 1);
+  CHECK(found.left_out[0].message.find("smallest_cell") != std::string::npos);
+  tables.pop_back();
+  agree(found, fit(tables, plan));
+  plan.time_grid = {20, 40};
+  refuses([&] { return fit_cox(sums, plan); }, error::disclosure, "time_grid");
 }
 
 TEST_CASE("problems are seen in masked sums too; what is no sum is refused") {
@@ -108,7 +269,7 @@ TEST_CASE("problems are seen in masked sums too; what is no sum is refused") {
   Masked masked(dealt(table, 3, 1));
   auto sums = masked.sums();
   CoxPlan plan = study("lung").plan;
-  plan.by_site = true;
+  plan.stratify_by_site = true;
   const auto with = [&](const std::string& covariates) {
     plan.covariates = parse_covariates(covariates);
     return [&] { return fit_cox(sums, plan); };
@@ -118,7 +279,7 @@ TEST_CASE("problems are seen in masked sums too; what is no sum is refused") {
   refuses(with("age,none"), error::invalid_data,
           "monotone likelihood): the coefficient of covariate \"none\"");
   refuses(with("age,C(sex)"), "the levels of column \"sex\" are not named");
-  plan.by_site = false;
+  plan.stratify_by_site = false;
   refuses(with("age"), "over a transport that only sums");
 }
 

@@ -138,7 +138,7 @@ TEST_CASE("secure tables: tests and correlations") {
   MaskedHospitals hospitals;
   const TTest t = t_test(*hospitals.secure, {{}, "age", "sex", {"1", "2"}, bounds});
   CHECK_CLOSE(t.welch.t, reference()["tests"]["welch_t_age_by_sex"]["t"].get<double>(), 1e-6);
-  CHECK_CLOSE(t.student.p, reference()["tests"]["student_t_age_by_sex"]["p"].get<double>(), 1e-6);
+  CHECK_CLOSE(t.student.p_value, reference()["tests"]["student_t_age_by_sex"]["p"].get<double>(), 1e-6);
   const Correlation masked = correlation(*hospitals.secure, {{}, columns, bounds});
   const Correlation plain = correlation(hospitals.plain, {{}, columns, {}});
   for (std::size_t i = 0; i < 3; ++i) {

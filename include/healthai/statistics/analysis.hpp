@@ -39,6 +39,10 @@ struct AnalysisOptions {
 template <class TransportType>
 class Analysis {
  public:
+  /// Whether the answer of each hospital to this can be seen, and not only the sum.
+  template <class T>
+  static constexpr bool shows = Transport<TransportType, T>;
+
   explicit Analysis(TransportType& transport, AnalysisOptions options = {})
       : transport_(&transport), options_(options), sites_(transport.clients()) {
     std::ranges::sort(sites_);

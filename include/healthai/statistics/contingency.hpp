@@ -16,7 +16,7 @@ namespace healthai {
 struct ChiSquareTest {
   double statistic = 0;
   double df = 0;
-  double p = 1;
+  double p_value = 1;
 };
 
 /// A two-way table of counts, row after row.
@@ -80,7 +80,7 @@ struct CountTable {
     test.statistic += difference * difference / expected[i];
   }
   test.df = static_cast<double>((rows - 1) * (columns - 1));
-  test.p = boost::math::cdf(boost::math::complement(boost::math::chi_squared(test.df), test.statistic));
+  test.p_value = boost::math::cdf(boost::math::complement(boost::math::chi_squared(test.df), test.statistic));
   return test;
 }
 
@@ -90,7 +90,7 @@ struct MantelHaenszelTest {
   double lower = 0;       ///< of its confidence interval
   double upper = 0;
   double statistic = 0;  ///< chi-square with one degree of freedom
-  double p = 1;          ///< of an odds ratio of 1
+  double p_value = 1;    ///< of an odds ratio of 1
 };
 
 /// The Mantel-Haenszel estimate of a common odds ratio and its test, with the correction for continuity (Mantel, Haenszel: Statistical Aspects
@@ -118,7 +118,7 @@ struct MantelHaenszelTest {
   difference = std::fabs(difference);
   const double corrected = difference - (difference >= 0.5 ? 0.5 : 0);
   test.statistic = corrected * corrected / variance;
-  test.p = boost::math::cdf(boost::math::complement(boost::math::chi_squared(1), test.statistic));
+  test.p_value = boost::math::cdf(boost::math::complement(boost::math::chi_squared(1), test.statistic));
   test.odds_ratio = diagonal / other;  // infinity where nobody is in b or c
   const double sd = std::sqrt(within / (2 * diagonal * diagonal) + mixed / (2 * diagonal * other) +
                               beside / (2 * other * other));

@@ -13,7 +13,7 @@ namespace healthai {
 /// A test of all coefficients being zero.
 struct CoxTest {
   double statistic = 0;  ///< chi-squared
-  double p = 1;
+  double p_value = 1;
 };
 
 /// How well the linear predictor orders the patients: among comparable pairs, those of which the one with the higher hazard had the event
@@ -53,7 +53,7 @@ struct CoxFit {
   std::vector<double> p_values{};         ///< two-sided, of z
   std::vector<double> hazard_ratios{};    ///< exp(coefficient)
   std::vector<double> lower{}, upper{};   ///< the confidence interval of the hazard ratio (Wald's)
-  double confidence = 0.95;
+  double confidence_level = 0.95;
   std::vector<double> covariance{};  ///< of the coefficients, row after row
 
   double log_likelihood_null = 0;  ///< log partial likelihood at coefficients of 0

@@ -25,11 +25,11 @@ struct CoxPlan {
   /// Every hospital has a baseline hazard of its own: patients are compared with others of the same hospital only, and nothing but the sums
   /// of log-likelihoods, scores and informations leaves. False: one baseline hazard for all, from sums over everybody at risk at each
   /// event time, which tell a lot of single patients; rules allow these on a public grid of times only.
-  bool by_site = true;
+  bool stratify_by_site = true;
   std::string
-      strata{};  ///< a column of categories, each with a baseline hazard of its own (and at each hospital, if `by_site`); empty: none
+      strata{};  ///< a column of categories, each with a baseline hazard of its own (and at each hospital, if `stratify_by_site`); empty: none
   std::vector<std::string>
-      strata_levels{};  ///< of that column; needed without `by_site`; empty: they are asked for
+      strata_levels{};  ///< of that column; needed without `stratify_by_site`; empty: they are asked for
   Ties ties = Ties::efron;
   std::vector<double> time_grid{};  ///< if not empty, times are rounded up to it (see `round_up_to_grid`)
   friend bool operator==(const CoxPlan&, const CoxPlan&) = default;
@@ -37,7 +37,7 @@ struct CoxPlan {
   template <class Archive>
   void serialize(Archive& archive, unsigned /*version*/) {
     auto efron = static_cast<std::uint8_t>(ties == Ties::efron ? 1 : 0);
-    archive& cohort& outcome& covariates& by_site& strata& strata_levels& efron& time_grid;
+    archive& cohort& outcome& covariates& stratify_by_site& strata& strata_levels& efron& time_grid;
     ties = efron != 0 ? Ties::efron : Ties::breslow;
   }
 };

@@ -39,9 +39,9 @@ namespace healthai {
 /// How a Cox regression is fitted.
 struct CoxFitOptions {
   std::size_t max_iterations = 40;  ///< of Newton's method; at least 1
-  double confidence = 0.95;         ///< of the intervals, between 0 and 1
+  double confidence_level = 0.95;   ///< of the intervals, between 0 and 1
   /// Also ask each hospital for its own baseline hazards, which rules allow on a public grid of times only. Without
-  /// `CoxPlan::by_site` the common one is always there.
+  /// `CoxPlan::stratify_by_site` the common one is always there.
   bool baseline_hazards = false;
   AnalysisOptions asking{};
 };
@@ -72,17 +72,23 @@ class CoxFitter {
   }
 
   [[nodiscard]] CoxFit fit() {
-    within_sites_ = plan_.by_site || analysis_.sites().size() == 1;
-    if (!within_sites_) require_visible("a common baseline hazard is made from sums at agreed times");
+    within_sites_ = plan_.stratify_by_site || analysis_.sites().size() == 1;
+    if (!within_sites_ && plan_.time_grid.empty())
+      require_visible(
+          "the times of a common baseline hazard are not public (time_grid), and have to be asked for one "
+          "hospital after the other");
     agree_on_levels();
+    // Where that comes too late to leave a hospital out: first what rules forbid most.
+    if (!within_sites_ && !visible) count_events();
     standardise();
     if (!within_sites_) choose_cells();
     const auto terms = static_cast<Eigen::Index>(plan_.scales.size());
     AscentOptions ascending{options_.max_iterations, 1e-16};
     const auto sites = static_cast<double>(analysis_.sites().size());
     if (!within_sites_) ascending.noise = 1e-12 * fit_.events_as_double();
-    if (!visible) {  // whole numbers of 2^-50 of the ranges of CoxSiteStep
+    if (!visible) {  // whole numbers of 2^-50 of the ranges of CoxSiteStep, or of CoxRiskSets for each cell
       ascending.noise = sites * fit_.events_as_double() * fit_.rows_as_double() * 0x1p-48;
+      if (!within_sites_) ascending.noise *= static_cast<double>(risk_sets_.cells.size());
       ascending.rounding = 1e-10;
       ascending.rest = 1e-7;
     }
@@ -103,6 +109,8 @@ class CoxFitter {
   static constexpr bool visible = Transport<TransportType, CoxBaseline>;
   /// Of one block of sums: 8 MiB.
   static constexpr std::size_t most_numbers = std::size_t{1} << 20U;
+  /// Of the ranges of CoxRiskSets: beyond it, rounding would be felt.
+  static constexpr double most_growth = 0x1p20;
 
   struct Result {
     CoxFit result{};
@@ -127,6 +135,8 @@ class CoxFitter {
       agree_levels(analysis_, plan_.cohort, plan_.covariates);
       if (!within_sites_ && !plan_.strata.empty() && plan_.strata_levels.empty())
         plan_.strata_levels = agree_levels(analysis_, plan_.cohort, plan_.strata);
+    } else if (!within_sites_ && !plan_.strata.empty() && plan_.strata_levels.empty()) {
+      require_visible("the levels of the strata are not named (strata_levels), and have to be asked for");
     }
     for (const Covariate& covariate : plan_.covariates) {
       if (covariate.categorical && covariate.levels.size() < 2) {
@@ -187,25 +197,28 @@ class CoxFitter {
     }
   }
 
-  /// The event times of each stratum.
-  void choose_cells() {
+  /// The event times of each stratum, with how many events there are.
+  void count_events() {
+    CoxEventCounts::Plan counted;
+    static_cast<CoxPlan&>(counted) = plan_;
+    counted.times = plan_.time_grid;
     if constexpr (visible) {
-      static_cast<ScaledCoxPlan&>(risk_sets_) = plan_;
-      CoxEventCounts::Plan counted;
-      static_cast<CoxPlan&>(counted) = plan_;
-      counted.times = plan_.time_grid.empty()
-                          ? agree_times(analysis_, {plan_.cohort, plan_.outcome, columns_of(plan_), false})
-                          : plan_.time_grid;
-      const std::size_t strata = plan_.strata.empty() ? 1 : plan_.strata_levels.size();
-      const std::size_t times = counted.times.size();
-      const Sums sums = analysis_.template sum<CoxEventCounts>({counted});
-      const auto events = sums.vector("events", strata * times);
-      for (std::size_t i = 0; i < events.size(); ++i) {
-        if (events[i] > 0)
-          risk_sets_.cells.push_back(
-              {i / times, counted.times[i % times], static_cast<std::uint64_t>(std::llround(events[i]))});
-      }
+      if (plan_.time_grid.empty())
+        counted.times = agree_times(analysis_, {plan_.cohort, plan_.outcome, columns_of(plan_), false});
     }
+    const std::size_t strata = plan_.strata.empty() ? 1 : plan_.strata_levels.size();
+    const std::size_t times = counted.times.size();
+    const Sums sums = analysis_.template sum<CoxEventCounts>({counted});
+    const auto events = sums.vector("events", strata * times);
+    for (std::size_t i = 0; i < events.size(); ++i) {
+      if (events[i] > 0.5)
+        risk_sets_.cells.push_back(
+            {i / times, counted.times[i % times], static_cast<std::uint64_t>(std::llround(events[i]))});
+    }
+  }
+  void choose_cells() {
+    static_cast<ScaledCoxPlan&>(risk_sets_) = plan_;
+    if (visible) count_events();
   }
 
   [[nodiscard]] AscentPoint evaluate(const Eigen::VectorXd& at) {
@@ -236,32 +249,40 @@ class CoxFitter {
             from_packed_lower(sums.vector("information", terms * (terms + 1) / 2), terms)};
   }
   [[nodiscard]] AscentPoint evaluate_across(const std::vector<double>& at) {
-    RiskSetLikelihood likelihood(risk_sets_);
-    if constexpr (visible) {
+    double growth = growth_;
+    while (true) {
+      RiskSetLikelihood likelihood(risk_sets_);
       const std::size_t block = (std::max)(most_numbers / (2 * risk_sets_.width()), std::size_t{1});
-      for (std::size_t to = risk_sets_.cells.size(); to > 0;) {
+      for (std::size_t to = risk_sets_.cells.size(); to > 0 && !(likelihood.is_beyond() && !visible);) {
         const std::size_t from = to - (std::min)(block, to);
-        likelihood.add(analysis_.template sum<CoxRiskSets>({risk_sets_, at, from, to}), from, to);
+        const double rows = visible ? 0 : fit_.rows_as_double();
+        likelihood.add(analysis_.template sum<CoxRiskSets>({risk_sets_, at, from, to, rows, growth}), from,
+                       to);
         to = from;
       }
+      if (!visible && likelihood.is_beyond() && growth < most_growth) {
+        growth *= 16;
+        continue;
+      }
+      if (!likelihood.is_beyond()) growth_ = growth;
+      increases_ = likelihood.increases();
+      increases_at_ = at;
+      return likelihood.point();
     }
-    increases_ = likelihood.increases();
-    increases_at_ = at;
-    return likelihood.point();
   }
 
   void fill(const Ascent& ascent, Eigen::Index terms) {
     CoxFit& result = fit_.result;
     result.terms = term_names(plan_.covariates);
     result.df = result.terms.size();
-    result.confidence = options_.confidence;
+    result.confidence_level = options_.confidence_level;
     result.iterations = ascent.iterations;
     result.converged = ascent.converged;
     result.log_likelihood_null = ascent.start.log_likelihood;
     result.log_likelihood = ascent.end.log_likelihood;
     const ScaledInformation information(ascent.end.information);
-    const double width =
-        boost::math::quantile(boost::math::complement(boost::math::normal(), (1 - options_.confidence) / 2));
+    const double width = boost::math::quantile(
+        boost::math::complement(boost::math::normal(), (1 - options_.confidence_level) / 2));
     for (Eigen::Index j = 0; j < terms; ++j) {
       const double scale = plan_.scales[static_cast<std::size_t>(j)];
       const Eigen::VectorXd column = information.solve(Eigen::VectorXd::Unit(terms, j));
@@ -294,7 +315,8 @@ class CoxFitter {
       result.concordance_missing =
           "with one baseline hazard for several hospitals, patients of different hospitals would have to be "
           "compared one by "
-          "one, which no sum tells; with a baseline hazard for each hospital (by_site) pairs are counted "
+          "one, which no sum tells; with a baseline hazard for each hospital (stratify_by_site) pairs are "
+          "counted "
           "within them";
       return;
     }
@@ -343,7 +365,7 @@ class CoxFitter {
       }
       return;
     }
-    if (plan_.by_site && !options_.baseline_hazards) return;
+    if (plan_.stratify_by_site && !options_.baseline_hazards) return;
     if constexpr (visible) {
       // Those that refuse are still part of the fit.
       Analysis<TransportType> asking(transport_, options_.asking);
@@ -352,7 +374,7 @@ class CoxFitter {
           if (std::ranges::find(analysis_.sites(), site) == analysis_.sites().end()) continue;
           for (std::size_t s = 0; s < (std::min)(reply.levels.size(), reply.times.size()); ++s) {
             all.emplace_back();
-            if (plan_.by_site) all.back().site = site.str();
+            if (plan_.stratify_by_site) all.back().site = site.str();
             all.back().stratum = reply.levels[s];
             for (std::size_t i = 0; i < (std::min)(reply.times[s].size(), reply.increases[s].size()); ++i)
               add(all.back(), reply.times[s][i], reply.increases[s][i]);
@@ -370,6 +392,7 @@ class CoxFitter {
   ScaledCoxPlan plan_{};
   CoxRiskSets::Plan risk_sets_{};
   bool within_sites_ = true;
+  double growth_ = 1;  // of the ranges of CoxRiskSets, so far
   Result fit_{};
   std::vector<double> increases_{};     // of the baseline hazard, per cell
   std::vector<double> increases_at_{};  // at these coefficients
@@ -382,11 +405,13 @@ class CoxFitter {
 /// the inverse of the observed information). Covariates are standardised by means and standard deviations over all hospitals, so that units do
 /// not matter.
 ///
-/// - `plan.by_site`: the partial likelihood stratified by hospital, as R's `coxph(... + strata(hospital))`. Each step is one sum of
+/// - `plan.stratify_by_site`: the partial likelihood stratified by hospital, as R's `coxph(... + strata(hospital))`. Each step is one sum of
 ///   log-likelihoods, scores and informations. Also over secure aggregation; then the levels of categories must be named.
 /// - else: one baseline hazard, as `coxph(...)`, or one for each level of `plan.strata`, from sums over the patients at risk at each event
 ///   time (see CoxRiskSets), in blocks of bounded memory. Exact event times are agreed on first, which rules forbid; with
-///   `plan.time_grid` the times are those of the grid. With one hospital there is no difference, and it is fitted as above.
+///   `plan.time_grid` the times are those of the grid. With one hospital there is no difference, and it is fitted as above. Also over
+///   secure aggregation, with a grid and all levels named: that hides which hospital a patient is of, and nothing of what the sums at each time
+///   tell, so that rules hold each interval at each hospital to `smallest_cell` as without.
 ///
 ///     CoxPlan plan{.outcome = {"time", "status", 2}, .covariates = parse_covariates("age,sex,ph.ecog")};
 ///     const CoxFit fit = fit_cox(hospitals, plan);
@@ -399,7 +424,7 @@ class CoxFitter {
 template <class TransportType>
 [[nodiscard]] CoxFit fit_cox(TransportType& transport, CoxPlan plan, CoxFitOptions options = {}) {
   detail::require_possible(plan);
-  if (options.max_iterations == 0 || !(options.confidence > 0 && options.confidence < 1)) {
+  if (options.max_iterations == 0 || !(options.confidence_level > 0 && options.confidence_level < 1)) {
     throw Error(error::invalid_argument,
                 "a Cox regression: expected at least one iteration and a confidence between 0 and 1");
   }

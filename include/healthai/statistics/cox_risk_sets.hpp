@@ -14,6 +14,7 @@
 #include "healthai/statistics/concept.hpp"
 #include "healthai/statistics/cox_moments.hpp"
 #include "healthai/statistics/cox_plan.hpp"
+#include "healthai/statistics/detail/sum_ranges.hpp"
 #include "healthai/statistics/disclosure.hpp"
 #include "healthai/statistics/sums.hpp"
 
@@ -41,6 +42,19 @@ namespace detail {
     ++leaving[strata[row] * intervals + interval];
   }
   return leaving;
+}
+
+/// Sums of each interval are seen by whoever opens them, and secure aggregation hides none of what they tell: so that each interval has no
+/// patients of a hospital or enough holds also where other size rules are left to the sum. \throws Error (`disclosure`)
+inline void require_large_intervals(const DisclosureRules& rules, const std::vector<double>& patients) {
+  if (!rules.enforced || !rules.in_sum) return;  // in the clear it is held against Disclosure::cells
+  const auto small = [&rules](double count) {
+    return count > 0 && count < static_cast<double>(rules.smallest_cell);
+  };
+  if (std::any_of(patients.begin(), patients.end(), small))
+    throw Error(error::disclosure, "smallest_cell: in an interval of the grid here are fewer than " +
+                                       std::to_string(rules.smallest_cell) +
+                                       " patients, and a sum over hospitals does not hide an interval");
 }
 
 }  // namespace detail
@@ -112,14 +126,32 @@ struct CoxEventCounts : SummedStatistic {
     what.single_values = plan.time_grid.empty();
     return what;
   }
-  [[nodiscard]] static Reply answer(const Prepared& prepared, const Broadcast& /*broadcast*/,
-                                    const DisclosureRules& /*rules*/) {
-    return SummandBuilder().add("events", prepared.events).take();
+  /// \throws Error (`disclosure`) where rules are in force and an interval has few patients; (`refused`) for more than 2^40 events
+  [[nodiscard]] static Reply answer(const Prepared& prepared, const Broadcast& broadcast,
+                                    const DisclosureRules& rules) {
+    detail::require_large_intervals(rules, prepared.leaving);
+    Reply reply = SummandBuilder().add("events", prepared.events).take();
+    if (!detail::within(reply, ranges(broadcast)))
+      throw Error(error::refused, "there are more than 2^40 events");
+    return reply;
   }
   [[nodiscard]] static std::size_t bytes(const Broadcast& broadcast) noexcept {
     return detail::cox_plan_bytes(broadcast.plan) + sizeof(double) * broadcast.plan.times.size();
   }
   using SummedStatistic::bytes;
+
+  [[nodiscard]] static std::vector<detail::NamedRange> ranges(const Broadcast& broadcast) {
+    const Plan& plan = broadcast.plan;
+    return {{"events", (plan.strata.empty() ? 1 : plan.strata_levels.size()) * plan.times.size(), 0x1p40}};
+  }
+  template <class Segment = secagg::VectorSegment>
+  [[nodiscard]] static std::vector<Segment> vector_segments(const Broadcast& broadcast) {
+    return detail::segments_of<Segment>(ranges(broadcast));
+  }
+  template <class Segment = secagg::ScalarSegment>
+  [[nodiscard]] static std::vector<Segment> scalar_segments(const Broadcast& /*broadcast*/) {
+    return {};
+  }
 };
 static_assert(Statistic<CoxEventCounts>);
 
@@ -141,7 +173,12 @@ struct CoxCell {
 /// the next of the stratum, "leaving". Sums over a risk set are these from its cell to the last: so a hospital goes through its rows once
 /// a step, and what it tells is the same as with the sums over risk sets, which differ by these. With Efron's ties also, for cells of several
 /// events, the same sums over the patients with the events, "tied". "events" is the sum of x b and of x over the events of the block; under rules over all events, with the block that begins with
-/// the first cell, and 0 with all others: of a chosen block it could be one event's.
+/// the first cell, and 0 with all others: of a chosen block it could be one event's. "beyond" counts rows whose weight is too large to be added up.
+///
+/// Ranges, where sums are of whole numbers: covariates are standardised over all n rows, so that sums of |x| and of |x x| over any of them are at most
+/// n (Cauchy, Schwarz), and n times the sum of |b| those of |x b|. At coefficients of 0 all weights are 1, and no sum is above n. At others weights
+/// may be as large as they like: the asker says by how much ranges are larger than at 0, `growth`, and where a hospital's sums are beyond that, it
+/// sends zeros and one "beyond", upon which the asker asks again with more, or makes a shorter step. Nothing is clipped.
 struct CoxRiskSets : SummedStatistic {
   struct Plan : ScaledCoxPlan {
     std::vector<CoxCell> cells{};  ///< with events, ascending by stratum and time
@@ -166,10 +203,12 @@ struct CoxRiskSets : SummedStatistic {
     std::vector<double> coefficients{};  ///< per scale of each term
     std::uint64_t from = 0;              ///< the first cell of the block
     std::uint64_t to = 0;                ///< one past its last
+    double rows = 0;                     ///< of all hospitals, where ranges need it; 0: they do not
+    double growth = 1;                   ///< of the ranges
 
     template <class Archive>
     void serialize(Archive& archive, unsigned /*version*/) {
-      archive& plan& coefficients& from& to;
+      archive& plan& coefficients& from& to& rows& growth;
     }
   };
   struct Prepared {
@@ -257,9 +296,11 @@ struct CoxRiskSets : SummedStatistic {
   [[nodiscard]] static const std::vector<double>& coefficients(const Broadcast& broadcast) noexcept {
     return broadcast.coefficients;
   }
-  /// \throws Error (`invalid_argument`) for other numbers of coefficients than of terms, or a block that is not there
+  /// \throws Error (`invalid_argument`) for other numbers of coefficients than of terms, or a block that is not there; (`disclosure`) where
+  /// rules are in force and an interval has few patients
   [[nodiscard]] static Reply answer(const Prepared& prepared, const Broadcast& broadcast,
                                     const DisclosureRules& rules) {
+    detail::require_large_intervals(rules, prepared.groups);
     const Plan& plan = broadcast.plan;
     const std::size_t terms = broadcast.coefficients.size();
     if (terms != plan.scales.size() || broadcast.from >= broadcast.to || broadcast.to > plan.cells.size())
@@ -297,16 +338,50 @@ struct CoxRiskSets : SummedStatistic {
           add_event(predictor, x, events);
       }
     }
-    SummandBuilder reply;
-    reply.add("leaving", leaving).add("events", events).add("beyond", beyond);
-    if (!tied.empty()) reply.add("tied", tied);
-    return reply.take();
+    const auto reply = [&] {
+      SummandBuilder builder;
+      builder.add("leaving", leaving).add("events", events).add("beyond", beyond);
+      if (!tied.empty()) builder.add("tied", tied);
+      return builder.take();
+    };
+    Reply sums = reply();
+    if (broadcast.rows > 0 && (beyond > 0 || !detail::within(sums, ranges(broadcast)))) {
+      for (std::vector<double>* numbers : {&leaving, &tied, &events})
+        std::fill(numbers->begin(), numbers->end(), 0.0);
+      beyond = 1;
+      sums = reply();
+    }
+    return sums;
   }
   [[nodiscard]] static std::size_t bytes(const Broadcast& broadcast) noexcept {
     return detail::cox_plan_bytes(broadcast.plan) + 3 * sizeof(double) * broadcast.coefficients.size() +
            sizeof(CoxCell) * broadcast.plan.cells.size();
   }
   using SummedStatistic::bytes;
+
+  /// Twice what is proven, as means and standard deviations are rounded.
+  [[nodiscard]] static std::vector<detail::NamedRange> ranges(const Broadcast& broadcast) {
+    const Plan& plan = broadcast.plan;
+    std::size_t tied = 0;
+    for (std::size_t cell = broadcast.from; cell < broadcast.to; ++cell) tied += plan.tied(cell) ? 1U : 0U;
+    double size = 1;
+    for (const double coefficient : broadcast.coefficients) size += std::fabs(coefficient);
+    const double n = 2 * broadcast.rows;
+    std::vector<detail::NamedRange> all{
+        {"leaving", (broadcast.to - broadcast.from) * plan.width(), n * broadcast.growth},
+        {"events", 1 + broadcast.coefficients.size(), n * size},
+        {"beyond", 1, 0x1p40}};
+    if (tied > 0) all.push_back({"tied", tied * plan.width(), n * broadcast.growth});
+    return all;
+  }
+  template <class Segment = secagg::VectorSegment>
+  [[nodiscard]] static std::vector<Segment> vector_segments(const Broadcast& broadcast) {
+    return detail::segments_of<Segment>(ranges(broadcast));
+  }
+  template <class Segment = secagg::ScalarSegment>
+  [[nodiscard]] static std::vector<Segment> scalar_segments(const Broadcast& /*broadcast*/) {
+    return {};
+  }
 
  private:
   [[nodiscard]] static double predictor_of(const double* x,

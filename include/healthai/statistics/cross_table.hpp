@@ -177,9 +177,9 @@ struct CrossTable {
 
 /// How `cross_table` asks.
 struct CrossTableOptions {
-  bool site_strata =
+  bool stratify_by_site =
       false;  ///< each hospital is a stratum (or each stratum of each); needs a transport that shows single answers
-  double confidence = 0.95;  ///< of the interval of the odds ratio
+  double confidence_level = 0.95;  ///< of the interval of the odds ratio
   AnalysisOptions asking{};
 };
 
@@ -228,7 +228,7 @@ template <class TransportType>
   detail::require_columns("cross table", CellCounts::columns(plan));
   if constexpr (!Transport<TransportType, CellCounts>) {
     PublicBounds{{}, plan.most_rows}.require({});
-    if (options.site_strata)
+    if (options.stratify_by_site)
       throw Error(error::invalid_argument,
                   "cross table: over a transport that only sums, a hospital cannot be a stratum of its own");
   }
@@ -245,7 +245,7 @@ template <class TransportType>
     table.table.counts.assign(asked.row_levels.size() * asked.column_levels.size(), 0);
     table.hidden.assign(table.table.counts.size(), 0);
     if constexpr (Transport<TransportType, CellCounts>) {
-      if (options.site_strata) {
+      if (options.stratify_by_site) {
         for (auto& [site, reply] : analysis.template each<CellCounts>({asked})) {
           Sums one;
           one.vectors = std::move(reply.vectors);
@@ -260,8 +260,8 @@ template <class TransportType>
                         sums.vector("hidden", asked.cells()));
     return table;
   });
-  detail::test_table(result, options.confidence);
-  if (result.strata.size() == 1 && plan.strata.empty() && !options.site_strata) result.strata.clear();
+  detail::test_table(result, options.confidence_level);
+  if (result.strata.size() == 1 && plan.strata.empty() && !options.stratify_by_site) result.strata.clear();
   result.sites = analysis.sites();
   result.left_out = analysis.left_out();
   return result;

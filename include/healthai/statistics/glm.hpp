@@ -21,7 +21,6 @@
 #include "healthai/statistics/detail/glm_sums.hpp"
 #include "healthai/statistics/glm_fit.hpp"
 #include "healthai/statistics/glm_plan.hpp"
-#include "healthai/transport/concept.hpp"
 
 namespace healthai {
 
@@ -32,7 +31,7 @@ struct GlmOptions {
   /// It ends when the next step is shorter than this many standard errors (of all coefficients together: the Newton decrement); that
   /// step is still made.
   double tolerance = 1e-10;
-  double confidence = 0.95;
+  double confidence_level = 0.95;
   std::optional<std::chrono::milliseconds> deadline{};  ///< for each answer
   /// Public: no value of a column is larger, up to its sign. For transports that only sum (secure aggregation), where the ranges of numbers
   /// follow from it; a hospital that has a larger one refuses.
@@ -42,22 +41,23 @@ struct GlmOptions {
 namespace detail {
 
 /// A fit from its start to its inference; `fit_glm` in pieces.
-template <class TransportType>
+/// \tparam Source  as GlmSite
+template <class Source>
 class GlmFitting {
  public:
-  GlmFitting(Analysis<TransportType>& analysis, GlmPlan plan, GlmOptions options)
-      : analysis_(&analysis), plan_(std::move(plan)), options_(options) {}
+  GlmFitting(Source& source, GlmPlan plan, GlmOptions options)
+      : source_(&source), plan_(std::move(plan)), options_(options) {}
 
   [[nodiscard]] GlmFit fit() {
     agree_on_levels();
     GlmFit fit;
     fit.terms = plan_.terms();
     fit.columns = term_names(plan_.covariates);
-    fit.confidence = options_.confidence;
+    fit.confidence_level = options_.confidence_level;
     if (fit.columns.empty() && (plan_.stratify_by_site || !plan_.intercept))
       throw Error(error::invalid_argument,
                   "a model without covariates and without a common intercept has nothing to fit");
-    GlmSite<TransportType> site(*analysis_, plan_, options_.largest_value);
+    GlmSite<Source> site(*source_, plan_, options_.largest_value);
     columns_ = site.columns();
     require_information(fit.columns);
     scale(site, fit.columns.size());
@@ -109,12 +109,12 @@ class GlmFitting {
   }
 
   void agree_on_levels() {
-    if constexpr (Transport<TransportType, ColumnLevels>) {
-      agree_levels(*analysis_, plan_.cohort, plan_.covariates);
+    if constexpr (Source::template shows<ColumnLevels>) {
+      agree_levels(*source_, plan_.cohort, plan_.covariates);
     }
     for (const Covariate& covariate : plan_.covariates) {
       if (!covariate.categorical || covariate.levels.size() > 1) continue;
-      if (GlmSite<TransportType>::hidden)
+      if (GlmSite<Source>::hidden)
         throw Error(error::invalid_argument,
                     "covariate C(" + covariate.column +
                         "): where answers are hidden, give all levels, from a code book");
@@ -152,7 +152,7 @@ class GlmFitting {
 
   /// How columns are standardised, and in which ranges the sums will be: from the number of rows and the response's mean and variance. A
   /// sum of w z^2 is about n w, of a score (Cauchy, Schwarz) at most n times the root of dispersion and w.
-  void scale(GlmSite<TransportType>& site, std::size_t width) {
+  void scale(GlmSite<Source>& site, std::size_t width) {
     const bool centred = plan_.intercept || plan_.stratify_by_site;
     for (std::size_t j = 0; j < width; ++j) {
       centres_.push_back(centred ? columns_.means[j] : 0);
@@ -175,7 +175,7 @@ class GlmFitting {
                     1024 * rows() * dispersion, 1024 * rows() * dispersion});
   }
   /// Intercept and offset only; of no intercept the offset only. \param intercept  is set
-  [[nodiscard]] GlmSums null_model(GlmSite<TransportType>& site, Eigen::VectorXd& intercept) {
+  [[nodiscard]] GlmSums null_model(GlmSite<Source>& site, Eigen::VectorXd& intercept) {
     const std::size_t width = scales_.size();
     intercept[0] = 0;
     if (!plan_.intercept) return site.ask(GlmQuestion::null_step, intercept);
@@ -261,7 +261,7 @@ class GlmFitting {
     return inverse * information * inverse;
   }
 
-  Analysis<TransportType>* analysis_;
+  Source* source_;
   GlmPlan plan_;
   GlmOptions options_;
   GlmColumns columns_{};
@@ -293,13 +293,13 @@ class GlmFitting {
 template <class TransportType>
 [[nodiscard]] GlmFit fit_glm(TransportType& transport, GlmPlan plan, GlmOptions options = {}) {
   detail::require_possible(plan);
-  if (!(options.confidence > 0 && options.confidence < 1))
+  if (!(options.confidence_level > 0 && options.confidence_level < 1))
     throw Error(error::invalid_argument,
                 "the confidence of an interval must be between 0 and 1, such as 0.95");
   if (!(options.largest_value > 0)) throw Error(error::invalid_argument, "largest_value must be above 0");
   Analysis<TransportType> analysis(transport, {options.deadline});
   return analysis.over_the_same_sites([&] {
-    GlmFit fit = detail::GlmFitting<TransportType>(analysis, plan, options).fit();
+    GlmFit fit = detail::GlmFitting(analysis, plan, options).fit();
     fit.sites = analysis.sites();
     fit.left_out = analysis.left_out();
     return fit;

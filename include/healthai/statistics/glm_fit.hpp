@@ -33,7 +33,7 @@ struct GlmFit {
   bool t_distributed = false;             ///< gaussian, gamma: t with `df` degrees of freedom; else z
   std::vector<double> p_values{};         ///< two-sided
   std::vector<double> lower{}, upper{};   ///< the confidence interval (Wald's), by the same distribution
-  double confidence = 0.95;
+  double confidence_level = 0.95;
   std::vector<double> covariance{};  ///< of the coefficients, row after row
 
   double dispersion = 1;  ///< gaussian, gamma: Pearson's statistic / df; else 1

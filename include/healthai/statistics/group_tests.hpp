@@ -30,7 +30,7 @@ struct GroupTestPlan {
 
 /// How `t_test` and `anova` ask.
 struct GroupTestOptions {
-  double confidence = 0.95;  ///< of the interval of the difference
+  double confidence_level = 0.95;  ///< of the interval of the difference
   AnalysisOptions asking{};
 };
 
@@ -46,7 +46,7 @@ struct ComparedGroup {
 struct MeanDifference {
   double t = 0;
   double df = 0;
-  double p = 1;  ///< two-sided
+  double p_value = 1;  ///< two-sided
   double standard_error = 0;
   double lower = 0;  ///< of the confidence interval of the difference
   double upper = 0;
@@ -70,7 +70,7 @@ struct Anova {
   double df_within = 0;
   double squares_between = 0;
   double squares_within = 0;
-  double p = 1;
+  double p_value = 1;
   std::vector<ClientId> sites{};
   std::vector<Failure> left_out{};
 };
@@ -146,7 +146,7 @@ template <class TransportType>
 [[nodiscard]] TTest t_test(TransportType& transport, const GroupTestPlan& plan,
                            const GroupTestOptions& options = {}) {
   detail::require_group_test("t test", plan, !Transport<TransportType, ColumnSums>);
-  if (!(options.confidence > 0 && options.confidence < 1))
+  if (!(options.confidence_level > 0 && options.confidence_level < 1))
     throw Error(error::invalid_argument, "t test: a confidence must be between 0 and 1");
   Analysis<TransportType> analysis(transport, options.asking);
   const detail::CenteredGroups compared =
@@ -165,11 +165,11 @@ template <class TransportType>
   const double b = result.groups[1].variance / second;
   const double welch_df = (a + b) * (a + b) / (a * a / (first - 1) + b * b / (second - 1));
   result.welch =
-      detail::mean_difference(plan, result.difference, std::sqrt(a + b), welch_df, options.confidence);
+      detail::mean_difference(plan, result.difference, std::sqrt(a + b), welch_df, options.confidence_level);
   const double df = first + second - 2;
   const double pooled = (compared.squares[0] + compared.squares[1]) / df;
   result.student = detail::mean_difference(
-      plan, result.difference, std::sqrt(pooled * (1 / first + 1 / second)), df, options.confidence);
+      plan, result.difference, std::sqrt(pooled * (1 / first + 1 / second)), df, options.confidence_level);
   result.sites = analysis.sites();
   result.left_out = analysis.left_out();
   return result;
@@ -208,7 +208,7 @@ template <class TransportType>
   result.df_between = groups - 1;
   result.df_within = n - groups;
   result.f = (result.squares_between / result.df_between) / (result.squares_within / result.df_within);
-  result.p = boost::math::cdf(
+  result.p_value = boost::math::cdf(
       boost::math::complement(boost::math::fisher_f(result.df_between, result.df_within), result.f));
   result.sites = analysis.sites();
   result.left_out = analysis.left_out();

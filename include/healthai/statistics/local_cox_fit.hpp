@@ -10,7 +10,6 @@
 #include "healthai/core/client_id.hpp"
 #include "healthai/core/error.hpp"
 #include "healthai/core/failure.hpp"
-#include "healthai/core/finite.hpp"
 #include "healthai/data/detail/text.hpp"
 #include "healthai/data/table.hpp"
 #include "healthai/model/cox.hpp"
@@ -19,6 +18,7 @@
 #include "healthai/statistics/column_levels.hpp"
 #include "healthai/statistics/concept.hpp"
 #include "healthai/statistics/covariates.hpp"
+#include "healthai/statistics/detail/local_fits.hpp"
 #include "healthai/statistics/detail/patient_cells.hpp"
 #include "healthai/statistics/disclosure.hpp"
 #include "healthai/statistics/meta_analysis.hpp"
@@ -186,42 +186,11 @@ template <class TransportType>
     agree_levels(analysis, agreed.cohort, agreed.covariates);
     CoxMetaAnalysis all;
     all.terms = term_names(agreed.covariates);
-    for (auto& [site, reply] : analysis.template each<LocalCoxFit>({agreed})) {
-      if (!reply.problem.empty()) {
-        all.without_a_fit.push_back(
-            {site, std::string(error::invalid_data.name()), detail::escaped(reply.problem)});
-        continue;
-      }
-      bool sound =
-          reply.coefficients.size() == all.terms.size() && reply.standard_errors.size() == all.terms.size();
-      for (std::size_t i = 0; sound && i < all.terms.size(); ++i)
-        sound = is_finite(reply.coefficients[i]) && is_finite(reply.standard_errors[i]) &&
-                reply.standard_errors[i] > 0;
-      if (!sound) {
-        throw Error(error::invalid_reply, "client " + site.str() + " sent a fit that is not " +
-                                              std::to_string(all.terms.size()) +
-                                              " finite coefficients with positive standard errors");
-      }
-      all.fits.push_back({site, static_cast<std::size_t>(reply.rows), static_cast<std::size_t>(reply.events),
-                          std::move(reply.coefficients), std::move(reply.standard_errors)});
-    }
+    for (auto& [site, reply] : analysis.template each<LocalCoxFit>({agreed}))
+      detail::take_local_fit(all, site, std::move(reply));
     return all;
   });
-  if (result.fits.empty()) {
-    std::string text = "no hospital has a Cox fit of its own rows to combine";
-    for (const Failure& failure : result.without_a_fit)
-      text += "; client " + failure.client.str() + ": " + failure.message;
-    throw Error(error::invalid_data, text);
-  }
-  for (std::size_t term = 0; term < result.terms.size(); ++term) {
-    std::vector<double> estimates;
-    std::vector<double> errors;
-    for (const LocalCoxResult& fit : result.fits) {
-      estimates.push_back(fit.coefficients[term]);
-      errors.push_back(fit.standard_errors[term]);
-    }
-    result.combined.push_back(meta_analysis(estimates, errors));
-  }
+  detail::combine_local_fits(result, "a Cox fit");
   result.left_out = analysis.left_out();
   return result;
 }

@@ -50,7 +50,7 @@ struct LogRankResult {
   std::vector<LogRankGroup> groups{};
   std::vector<double> variance{};  ///< of observed - expected, groups x groups, row after row
   double chi_square = 0;
-  std::size_t degrees_of_freedom = 0;  ///< 0: nothing can be compared
+  std::size_t df = 0;  ///< 0: nothing can be compared
   double p_value = 1;
   std::vector<ClientId> sites{};
   std::vector<Failure> left_out{};  ///< whose rules forbid it
@@ -109,7 +109,7 @@ struct QuadraticForm {
   if (kept.size() < 2) return result;
   const detail::QuadraticForm form = detail::quadratic_form(difference, result.variance);
   result.chi_square = form.value;
-  result.degrees_of_freedom = form.rank;
+  result.df = form.rank;
   if (form.rank > 0) {
     const boost::math::chi_squared distribution(static_cast<double>(form.rank));
     result.p_value = boost::math::cdf(boost::math::complement(distribution, form.value > 0 ? form.value : 0));

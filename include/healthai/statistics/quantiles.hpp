@@ -59,6 +59,9 @@ struct QuantileTable {
 /// How `quantiles` asks.
 struct QuantileOptions {
   std::vector<double> probabilities{0, 0.05, 0.25, 0.5, 0.75, 0.95, 1};  ///< 0 and 1 are the extremes
+  /// With grids: intervals are told that are wide enough for so many patients of all hospitals together to be in them. For masked sums, in
+  /// which no hospital makes its own steps so wide.
+  std::size_t smallest_cell = 0;
   AnalysisOptions asking{};
 };
 
@@ -118,13 +121,14 @@ void exact_quantiles(Analysis<TransportType>& analysis, const QuantilePlan& plan
 
 template <class TransportType>
 void grid_quantiles(Analysis<TransportType>& analysis, const QuantilePlan& plan,
-                    std::span<const double> probabilities, QuantileTable& table) {
+                    const QuantileOptions& options, QuantileTable& table) {
   std::size_t size = 0;
   for (std::size_t column = 0; column < plan.columns.size(); ++column)
     size += plan.grid_of(column).size() * plan.groups();
   const Sums sums = analysis.template sum<ThresholdCounts>({plan, {}});
   std::span<const double> counts = sums.vector("counts", size);
-  const double uncertain = sums.number("uncertain");
+  const double uncertain =
+      (std::max)(sums.number("uncertain"), static_cast<double>(options.smallest_cell) - 1);
   table.rounds = 1;
   for (std::size_t cell = 0; cell < plan.cells(); ++cell) {
     const std::vector<double> grid = plan.grid_of(cell / plan.groups());
@@ -143,7 +147,7 @@ void grid_quantiles(Analysis<TransportType>& analysis, const QuantilePlan& plan,
       }
       return found;
     };
-    for (const double p : probabilities) {
+    for (const double p : options.probabilities) {
       if (column.n == 0) break;
       const QuantilePlace place = QuantilePlace::of(p, column.n);
       const auto [low_from, low_to] = bounds(place.low);
@@ -186,7 +190,7 @@ template <class TransportType>
     if (asked.grids.empty()) {
       detail::exact_quantiles(analysis, asked, options.probabilities, table);
     } else {
-      detail::grid_quantiles(analysis, asked, options.probabilities, table);
+      detail::grid_quantiles(analysis, asked, options, table);
     }
     return table;
   });

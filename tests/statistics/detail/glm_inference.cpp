@@ -43,7 +43,7 @@ TEST_CASE("tests of coefficients: an exact one, one of 0, and one without an err
   cauchy.covariance = {1};
   cauchy.df = 1;
   cauchy.t_distributed = true;
-  cauchy.confidence = 0.5;
+  cauchy.confidence_level = 0.5;
   detail::add_tests(cauchy);
   CHECK(cauchy.p_values[0] == doctest::Approx(0.5).epsilon(1e-12));
   CHECK(cauchy.upper[0] == doctest::Approx(2).epsilon(1e-12));

@@ -42,9 +42,9 @@ inline void require_possible(const CoxPlan& plan) {
 /// Among whom a covariate has to vary.
 [[nodiscard]] inline std::string cox_comparison(const CoxPlan& plan, bool within_sites) {
   std::string text = "among the patients at risk at an event";
-  if (within_sites && plan.by_site) text += ", within each hospital";
+  if (within_sites && plan.stratify_by_site) text += ", within each hospital";
   if (!plan.strata.empty())
-    text += std::string(within_sites && plan.by_site ? " and" : ", within each") + " level of " +
+    text += std::string(within_sites && plan.stratify_by_site ? " and" : ", within each") + " level of " +
             detail::quoted(plan.strata);
   return text;
 }

@@ -43,7 +43,7 @@ inline void add_tests(GlmFit& fit) {
   constexpr double nan = std::numeric_limits<double>::quiet_NaN();
   const bool possible = !fit.t_distributed || fit.df > 0;
   double quantile = nan;
-  const double tail = (1 - fit.confidence) / 2;
+  const double tail = (1 - fit.confidence_level) / 2;
   if (!fit.t_distributed) {
     quantile = boost::math::quantile(boost::math::complement(boost::math::normal(), tail));
   } else if (possible) {

@@ -10,10 +10,9 @@
 #include "healthai/core/error.hpp"
 #include "healthai/core/number_text.hpp"
 #include "healthai/data/detail/text.hpp"
-#include "healthai/statistics/analysis.hpp"
 #include "healthai/statistics/glm_moments.hpp"
 #include "healthai/statistics/glm_step.hpp"
-#include "healthai/transport/concept.hpp"
+#include "healthai/statistics/sums.hpp"
 
 namespace healthai::detail {
 
@@ -35,14 +34,14 @@ struct GlmSums {
 };
 
 /// The questions of a fit to the hospitals.
-template <class TransportType>
+/// \tparam Source  what sums over them: an Analysis, or LocalSums of one hospital's own rows
+template <class Source>
 class GlmSite {
  public:
   /// Whether single answers are hidden, and sums made of whole numbers.
-  static constexpr bool hidden = !Transport<TransportType, GlmStep>;
+  static constexpr bool hidden = !Source::template shows<GlmStep>;
 
-  GlmSite(Analysis<TransportType>& analysis, const GlmPlan& plan, double largest_value)
-      : analysis_(&analysis) {
+  GlmSite(Source& source, const GlmPlan& plan, double largest_value) : source_(&source) {
     step_.cohort = plan.cohort;
     step_.model = plan;
     largest_value_ = hidden ? largest_value : 0;
@@ -54,11 +53,11 @@ class GlmSite {
     const std::size_t width = GlmMoments::width(step_.model);
     if (hidden) {
       plan.moment = GlmMoment::rows;
-      plan.rows = analysis_->template sum<GlmMoments>({plan}).number("n");
+      plan.rows = source_->template sum<GlmMoments>({plan}).number("n");
       require_rows(plan.rows);
       plan.moment = GlmMoment::totals;
     }
-    const Sums totals = analysis_->template sum<GlmMoments>({plan});
+    const Sums totals = source_->template sum<GlmMoments>({plan});
     const double n = totals.number("n");
     require_rows(n);
     known.rows = static_cast<std::size_t>(n);
@@ -71,14 +70,14 @@ class GlmSite {
         hidden ? 32 * largest_value_ * 0x1p-50 * static_cast<double>(totals.sites.size()) : 0;
     if (hidden) {
       plan.moment = GlmMoment::absolute;
-      const Sums sums = analysis_->template sum<GlmMoments>({plan});
+      const Sums sums = source_->template sum<GlmMoments>({plan});
       const auto absolute = sums.vector("sums", width);
       for (std::size_t j = 0; j < width; ++j) {
         if (absolute[j] / n > noise) plan.units[j] = absolute[j] / n;
       }
     }
     plan.moment = GlmMoment::squares;
-    const Sums sums = analysis_->template sum<GlmMoments>({plan});
+    const Sums sums = source_->template sum<GlmMoments>({plan});
     const auto squares = sums.vector("sums", width);
     for (std::size_t j = 0; j < width; ++j) {
       const double deviation = plan.units[j] * std::sqrt((std::max)(squares[j], 0.0) / n);
@@ -95,12 +94,16 @@ class GlmSite {
   [[nodiscard]] const GlmLimits& limits() const noexcept { return step_.limits; }
   /// What rounding to whole numbers may add to a sum of numbers up to `limit`.
   [[nodiscard]] double rounding(double limit) const {
-    return hidden ? 4 * limit * 0x1p-50 * static_cast<double>(analysis_->sites().size()) : 0;
+    if constexpr (!hidden) {
+      return 0 * limit;
+    } else {
+      return 4 * limit * 0x1p-50 * static_cast<double>(source_->sites().size());
+    }
   }
 
   [[nodiscard]] GlmSums ask(GlmQuestion question, const Eigen::VectorXd& coefficients) {
     const auto width = static_cast<std::size_t>(coefficients.size());
-    const Sums sums = analysis_->template sum<GlmStep>({step_, question, as_vector(coefficients), 0});
+    const Sums sums = source_->template sum<GlmStep>({step_, question, as_vector(coefficients), 0});
     GlmSums all;
     all.information = from_packed_lower(sums.vector("information"), width);
     all.score = sums.column("score", width);
@@ -113,7 +116,7 @@ class GlmSite {
   }
   [[nodiscard]] Moved moved_along(const Eigen::VectorXd& direction, double tolerance) {
     const Sums sums =
-        analysis_->template sum<GlmStep>({step_, GlmQuestion::direction, as_vector(direction), tolerance});
+        source_->template sum<GlmStep>({step_, GlmQuestion::direction, as_vector(direction), tolerance});
     return {sums.number("better"), sums.number("worse"), sums.number("untold")};
   }
 
@@ -128,7 +131,7 @@ class GlmSite {
                 "no hospital has a row of this cohort that misses no value in " + quoted_list(columns));
   }
 
-  Analysis<TransportType>* analysis_;
+  Source* source_;
   GlmStep::Plan step_{};
   double largest_value_ = 0;
 };

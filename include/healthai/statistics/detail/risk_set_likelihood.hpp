@@ -57,12 +57,14 @@ class RiskSetLikelihood {
   /// After the first block. Not finite if somebody's predictor was too large to be added up.
   [[nodiscard]] AscentPoint point() const {
     AscentPoint point = point_;
-    if (beyond_ > 0) point.log_likelihood = std::numeric_limits<double>::quiet_NaN();
+    if (is_beyond()) point.log_likelihood = std::numeric_limits<double>::quiet_NaN();
     point.information =
         from_packed_lower(std::span<const double>(second_.data(), static_cast<std::size_t>(second_.size())),
                           static_cast<std::size_t>(terms_));
     return point;
   }
+  /// Whether somebody's sums were too large so far, so that they are not in it.
+  [[nodiscard]] bool is_beyond() const noexcept { return beyond_ > 0.5; }
   /// By how much the baseline hazard, at the means of the plan, grows at each cell.
   [[nodiscard]] const std::vector<double>& increases() const noexcept { return increases_; }
 
