@@ -118,9 +118,47 @@ TEST_CASE("adaptive clipping: the length of the count that makes its noise a twe
     CHECK(0.5 * z * together / share == doctest::Approx(clients / 20).epsilon(1e-12));
   }
   CHECK(adaptive_clipping_share(1, 100) == doctest::Approx(0.1005).epsilon(1e-3));
-  CHECK(adaptive_clipping_share(9, 100) == 1);  // less noise than a twentieth
+  CHECK(adaptive_clipping_share(9, 100) == 1);  // with more noise than a twentieth, as 2.06 would be needed
   CHECK(adaptive_clipping_share(0, 100) == 1);
   refuses([] { static_cast<void>(adaptive_clipping_share(10, 100)); }, "below a tenth");
+}
+
+TEST_CASE(
+    "adaptive clipping: beside several others the count gets the same noise, and the others the paper's") {
+  CHECK(rc::check([] {
+    const double clients = *rc::gen::inRange(3, 2000);
+    const double z = clients / 10 * *rc::gen::inRange(1, 1000) / 1000.0;
+    const double others = *rc::gen::inRange(1, 4000) / 100.0;  // such as 1 + 3 + 0.25
+    const auto paper = adaptive_clipping_noise(z, clients);
+    const double least_share = std::sqrt(others) * std::sqrt(std::pow(paper.update_multiplier / z, 2) - 1);
+    // The noise of everything, in lengths, and that of the count's ±1/2.
+    const auto of_all = [&](double share) { return z * std::sqrt(others + share * share); };
+    const auto of_count = [&](double share) { return of_all(share) / (2 * share); };
+    if (least_share <= 1) {
+      const double share = adaptive_clipping_share(z, clients, others);
+      RC_ASSERT(std::fabs(of_count(share) / paper.count_stddev - 1) < 1e-9);
+      // Each of the others has a length of its own: q of them, together sqrt(q) long, with z_Delta of that.
+      RC_ASSERT(std::fabs(of_all(share) / (std::sqrt(others) * paper.update_multiplier) - 1) < 1e-9);
+      // Together they cost what z alone would: the squares of length over deviation add up.
+      const double spent = (others + share * share) / std::pow(of_all(share), 2);
+      RC_ASSERT(std::fabs(spent * z * z - 1) < 1e-9);
+    } else if (of_count(1) < clients / 10 * (1 - 1e-6)) {
+      RC_ASSERT(std::fabs(adaptive_clipping_share(z, clients, others) - 1) < 1e-9);
+      RC_ASSERT(of_count(1) > paper.count_stddev * (1 - 1e-9));
+      RC_ASSERT(of_all(1) < std::sqrt(others) * paper.update_multiplier * (1 + 1e-9));
+    } else if (of_count(1) > clients / 10 * (1 + 1e-6)) {
+      RC_ASSERT_THROWS_AS(static_cast<void>(adaptive_clipping_share(z, clients, others)), Error);
+    }
+  }));
+  // By hand: with two others sqrt(2) times the share of one.
+  CHECK(adaptive_clipping_share(1, 100, 2) ==
+        doctest::Approx(std::sqrt(2.0) * adaptive_clipping_share(1, 100)).epsilon(1e-14));
+  // Up to three others nothing is refused that one is not.
+  CHECK(adaptive_clipping_share(9.999, 100, 3) == 1);
+  refuses([] { static_cast<void>(adaptive_clipping_share(9.999, 100, 4)); },
+          "clients leaves the count of updates within the bound noise of 11.17922");
+  refuses([] { static_cast<void>(adaptive_clipping_share(1, 100, 0)); }, "must have a length");
+  refuses([] { static_cast<void>(adaptive_clipping_share(1, 100, std::nan(""))); }, "squares is nan");
 }
 
 TEST_CASE("adaptive clipping: the share from a sum of halves") {

@@ -3,6 +3,8 @@
 
 #include <doctest/doctest.h>
 
+#include <cmath>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -64,6 +66,44 @@ Release distributed(double noise_multiplier, std::uint64_t counted_on, int hones
 /// Noise on each hospital's own vector, that one's being seen.
 Release local(double noise_multiplier) {
   return distributed(noise_multiplier, 1, 1);
+}
+
+/// The same of hospitals that hand in much else: an update, three numbers, and one of half the length, as an adaptive clip's count has. All are as
+/// long as they may be, or zeros.
+/// \param plan_multiplier  of the noise, whose sensitivity is what all of these are together
+Release of_several(double plan_multiplier) {
+  const Layout layout{{"w", {2}}};
+  const double share = 0.5;
+  const secagg::SegmentPlan plan({{"update", layout, true, 1}},
+                                 {{"a", 10}, {"b", 3}, {"c", 1}, {"within", 0.5, 65536, share}}, 1, 20,
+                                 {plan_multiplier, 10, 4});
+  return [=, random = Stream(6, Purpose::test)](bool there) mutable {
+    std::vector<std::uint32_t> sum(plan.size()), words(plan.size());
+    for (int k = 0; k < 4; ++k) {
+      const double scale = k == 0 && there ? 1 : 0;
+      const Parameters<double> update(layout, std::vector<double>{30 * scale, 40 * scale});
+      const Summand<double> all{
+          1,
+          {{"update", true, update}},
+          {{"a", 10 * scale}, {"b", 3 * scale}, {"c", 5 * scale}, {"within", 0.5 * scale}}};
+      static_cast<void>(plan.encode(all, std::span(words), random));
+      for (std::size_t i = 0; i < sum.size(); ++i) sum[i] += words[i];
+    }
+    const auto opened = plan.decode(std::span<const std::uint32_t>(sum), 4);
+    const Parameters<double>& total = opened.vectors[0].values;
+    // In lengths, each weighed by how long it is: the noise of all is alike.
+    const auto number = [&](std::size_t i) { return opened.scalars[i].value; };
+    return 0.6 * total.data()[0] + 0.8 * total.data()[1] + number(0) / 10 + number(1) / 3 + number(2) +
+           share * share * number(3) / 0.5;
+  };
+}
+
+/// A sum with discrete Laplace noise. \param noise_multiplier  its scale, in units of the sensitivity
+Release laplace(double noise_multiplier) {
+  const DiscreteLaplace noise(static_cast<std::uint64_t>(noise_multiplier * 1000));
+  return [=, random = Stream(7, Purpose::test)](bool there) mutable {
+    return static_cast<double>((there ? 1345 : 345) + noise(random));
+  };
 }
 
 /// A hospital's training of many steps: whatever it does, here it goes far.
@@ -139,6 +179,23 @@ TEST_CASE("audit: noise that hospitals put together under secure aggregation") {
   CHECK(proven_epsilon(distributed(1, 16, 4), 8000) > claim);
   CHECK(proven_epsilon(distributed(1, 4, 1), 8000) > claim);
   CHECK(proven_epsilon(distributed(1, 4, 4, 3), 8000) > claim);
+}
+
+TEST_CASE("audit: several vectors and numbers in one secure sum are together what is claimed") {
+  const double claim = claimed_epsilon(1);
+  const double proven = proven_epsilon(of_several(1), 12000);
+  CHECK(proven < claim);
+  CHECK(proven > 0.5 * claim);
+  // A bug: noise for one segment, where there are four and one of half the length.
+  CHECK(proven_epsilon(of_several(1 / std::sqrt(4.25)), 8000) > claim);
+}
+
+TEST_CASE("audit: a sum with discrete Laplace noise") {
+  const double claim = 1;  // of scale over sensitivity 1, with no delta at all
+  const double proven = proven_epsilon(laplace(1));
+  CHECK(proven < claim);
+  CHECK(proven > 0.5 * claim);
+  CHECK(proven_epsilon(laplace(0.5)) > claim);  // a bug
 }
 
 TEST_CASE("audit: updates of hospitals, clipped as a whole") {

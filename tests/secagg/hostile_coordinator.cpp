@@ -363,6 +363,59 @@ TEST_CASE(
   CHECK(error_of([&] { const SharingSecrets next(std::move(state), keys); }) == "secagg_keys");
 }
 
+TEST_CASE(
+    "one member is sent another model: it refuses the others' keys and they its, whatever it is told of the "
+    "request") {
+  const Cohort cohort(4, {.corrupt = 0, .dropout = 0});
+  struct Never {
+    TrainReply<double> train(const TrainRequest<double>&, std::stop_token) const {
+      FAIL("it has trained");
+      return {};
+    }
+    EvaluateReply evaluate(const EvaluateRequest<double>&, std::stop_token) const { return {1, {}}; }
+  };
+  using First = Advertise<Train<double>>;
+  // What each is sent, what each answers, and the request's digest as each knows it.
+  const auto refusals = [&](double number_of_first) {
+    std::vector<TaskHandlers> clients;
+    std::vector<Digest> digests;
+    KeyList keys;
+    for (Index i = 0; i < 4; ++i) {
+      SecureMember self{cohort.members->id(i), cohort.keys[i], cohort.members, {}, {}};
+      self.rules.options = {.corrupt = 0, .dropout = 0};
+      clients.push_back(secure_handlers<Train<double>>(Never{}, std::move(self)));
+      Parameters<double> model(Layout{{"v", {4}}});
+      model.data()[2] = i == 0 ? number_of_first : 0;
+      const auto work = std::make_shared<const TrainBroadcast<double>>(
+          TrainBroadcast<double>{cohort.terms.id, 0, model, {}});
+      First::Broadcast start{cohort.terms, work, cohort.terms.id};
+      start.terms.plan = SegmentPlan({{"update", model.layout(), true, 1, 256}}, {}, 10, 4);
+      keys.push_back(
+          {i, clients[i].handle<First>({std::make_shared<const First::Broadcast>(start), "any"}, {})});
+      const auto message = encode(work);
+      std::vector<std::span<const std::byte>> pieces{message->head};
+      pieces.insert(pieces.end(), message->arrays.begin(), message->arrays.end());
+      digests.push_back(request_digest(Train<double>::name, start.terms, pieces));
+    }
+    std::vector<std::string> errors;
+    for (Index i = 0; i < 4; ++i) {
+      // First with the digest of somebody who was told the other model, then with its own.
+      for (const Digest& told : {digests[i == 0 ? 1 : 0], digests[i]}) {
+        const auto message = std::make_shared<const ShareSecrets::Broadcast>(
+            ShareSecrets::Broadcast{cohort.terms.id, told, keys});
+        errors.push_back(error_of([&] { (void)clients[i].handle<ShareSecrets>({message, "any"}, {}); }));
+      }
+    }
+    return errors;
+  };
+  for (const std::string& error : refusals(0)) CHECK(error.empty());
+  const auto errors = refusals(1e-9);
+  for (std::size_t i = 0; i < 4; ++i) {
+    CHECK(errors[2 * i] == "secagg_replay");  // it is asked about another sum than the one that it is in
+    CHECK(errors[2 * i + 1] == "secagg_keys");
+  }
+}
+
 TEST_CASE("a plan that does not fit what the client has, a step again, and a step of another request") {
   const Cohort cohort(3, {.corrupt = 0, .dropout = 0});
   struct Trained {

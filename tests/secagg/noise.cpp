@@ -424,6 +424,74 @@ TEST_CASE("noise of a secure sum: strategies that need to know how many rows the
   for (const auto& debits : hospitals.debits) CHECK(debits.empty());
 }
 
+TEST_CASE(
+    "noise of a secure sum: the count of a clip that adapts has the paper's noise, whatever is summed beside "
+    "it") {
+  // Members who only look at the plan that they are told.
+  const std::size_t count = 40;
+  const Cohort cohort(count, {.corrupt = 0, .dropout = 0});
+  SegmentPlan seen;
+  InProcess hospitals({.threads = 1});
+  for (Index i = 0; i < count; ++i) {
+    TaskHandlers looks;
+    looks.offer<Advertise<Train<double>>>([&seen](const Request<Advertise<Train<double>>::Broadcast>& request,
+                                                  std::stop_token) -> AdvertisedKeys {
+      seen = request->terms.plan;
+      throw Error(error::refused, "it has seen enough");
+    });
+    hospitals.add(cohort.members->id(i), std::move(looks));
+  }
+  const auto failure_of = [&](double multiplier, std::vector<ScalarSegment> numbers, std::size_t extras) {
+    SecureAggregationOptions options;
+    options.protocol = {.corrupt = 0, .dropout = 0};
+    options.ranges.noise.noise_multiplier = multiplier;
+    options.ranges.training_numbers = std::move(numbers);
+    SecureAggregation secure{hospitals, cohort.members, options};
+    SumRules rules;
+    rules.extra_vectors.emplace();
+    for (std::size_t i = 0; i < extras; ++i)
+      rules.extra_vectors->push_back({"extra" + std::to_string(i), false});
+    TrainBroadcast<double> work{{7, 1, 0}, 1, Parameters<double>(row(3)), {}};
+    work.objective.update_clip = 2;
+    seen = {};
+    const auto part = secure.sum<Train<double>>(WeightedMean{}, hospitals.clients(),
+                                                std::make_shared<const TrainBroadcast<double>>(work),
+                                                Deadline::max(), rules);
+    REQUIRE(part.failures.size() == count);
+    return part.failures.front().message;
+  };
+  const auto check = [&](double multiplier, std::vector<ScalarSegment> numbers, std::size_t extras) {
+    failure_of(multiplier, std::move(numbers), extras);
+    auto others = static_cast<double>(seen.vectors().size());
+    double share = 0;  // the squares of the lengths, by the plan itself
+    for (const ScalarSegment& segment : seen.scalars())
+      (segment.name == within_clip ? share : others) += segment.share * segment.share;
+    REQUIRE(share > 0);
+    // Of at least t members, of whom each adds its part.
+    const double variance =
+        seen.noise().member_variance(others + share) * static_cast<double>(seen.noise().honest);
+    const double steps = std::ldexp(1, static_cast<int>(seen.noise().grid_bits));
+    const double of_count = 0.5 * std::sqrt(variance) / (std::sqrt(share) * steps);
+    const double of_others = std::sqrt(variance) / steps;
+    const auto paper = adaptive_clipping_noise(multiplier, count);
+    CHECK(of_count == doctest::Approx(paper.count_stddev).epsilon(1e-9));
+    CHECK(of_others == doctest::Approx(std::sqrt(others) * paper.update_multiplier).epsilon(1e-9));
+    return seen.scalars().size() + seen.vectors().size();
+  };
+  CHECK(check(1, {}, 0) == 2);
+  CHECK(check(1, {{"a", 1}, {"b", 2}}, 0) == 4);
+  CHECK(check(1, {{"a", 1}, {"b", 2, 65536, 0.5}}, 3) == 7);
+  CHECK(check(1.5, {{"a", 1}, {"b", 2, 65536, 0.5}}, 0) == 4);
+  // A range of the user's for the count is the user's.
+  failure_of(1, {{std::string(within_clip), 0.5, 65536, 0.25}}, 0);
+  REQUIRE(seen.scalars().size() == 1);
+  CHECK(seen.scalars()[0].share == 0.25);
+  // Where so much else is noised that the count would say nothing, nobody is asked.
+  const std::string why = failure_of(3.9, {{"a", 1}, {"b", 2}, {"c", 2}, {"d", 2}, {"e", 2}}, 0);
+  CHECK(why.find("more than a tenth of them") != std::string::npos);
+  CHECK(seen.segments() == 0);
+}
+
 TEST_CASE("noise of a secure sum: it is part of what is signed") {
   const Cohort cohort(7);
   Terms terms = cohort.terms;

@@ -112,15 +112,42 @@ struct AdaptiveClippingNoise {
   return {sigma, 1 / std::sqrt(rest)};
 }
 
-/// The same where count and update have noise of one deviation: how long the count's ±1/2 must be made, in lengths of the bound, so that the
-/// count's noise is clients / 20. Lengths 1 and s are together sqrt(1 + s^2) long, so that the update has sqrt(1 + s^2) z = z_Delta. At most 1:
-/// then the count has less noise than that.
-/// \throws Error as `adaptive_clipping_noise`
-[[nodiscard]] inline double adaptive_clipping_share(double noise_multiplier, double clients) {
+/// The same where the count is one of several things that are noised together, all by noise of one deviation, z times the length that they can
+/// have together: how long the count's ±1/2 must be made, in lengths of their bounds, so that its noise is clients / 20. With other things whose
+/// squared lengths are together q (1 for the update alone, m for m vectors and numbers that are of length 1) and a count of length s the
+/// noise of the count is z sqrt(q + s^2) / (2 s), so that
+///
+///     s = sqrt(q) ((2 sigma_b / z)^2 - 1)^(-1/2)
+///
+/// and the others get z sqrt(q + s^2) = sqrt(q) z_Delta: what they would get of z_Delta without the count. At most 1: where s would be longer the count
+/// has more noise than clients / 20, and the others less than the theorem gives them. At most clients / 10: with more, as many others want that with
+/// a large z, it would say nothing.
+/// \param others  the sum of the squares of the others' lengths, each in units of its bound
+/// \throws Error (`invalid_argument`) as `adaptive_clipping_noise`, and where the count's noise would be above clients / 10
+[[nodiscard]] inline double adaptive_clipping_share(double noise_multiplier, double clients,
+                                                    double others = 1) {
   const AdaptiveClippingNoise noise = adaptive_clipping_noise(noise_multiplier, clients);
+  if (!(others > 0) || !is_finite(others)) {
+    throw Error(error::invalid_argument,
+                "adaptive clipping: what is noised beside the count must have a length, but the sum of its "
+                "squares is " +
+                    number_text(others));
+  }
   if (noise_multiplier == 0) return 1;
-  const double ratio = noise.update_multiplier / noise_multiplier;
-  return (std::min)(1.0, std::sqrt(ratio * ratio - 1));
+  const double doubled = 2 * noise.count_stddev / noise_multiplier;  // above 1
+  const double share = (std::min)(1.0, std::sqrt(others / (doubled * doubled - 1)));
+  const double stddev = noise_multiplier * std::sqrt(others + share * share) / (2 * share);
+  if (stddev > clients / 10 * (1 + 1e-9)) {
+    throw Error(error::invalid_argument,
+                "adaptive clipping: a noise multiplier of " + number_text(noise_multiplier) + " for " +
+                    number_text(clients) + " clients leaves the count of updates within the bound noise of " +
+                    number_text(stddev) +
+                    ", more than a tenth of them, as so much else is noised beside it (" +
+                    number_text(others) +
+                    " squared lengths); take a smaller multiplier, fewer vectors and numbers beside the "
+                    "update, or a fixed bound");
+  }
+  return share;
 }
 
 }  // namespace healthai

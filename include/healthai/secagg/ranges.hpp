@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <type_traits>
 #include <vector>
 
@@ -29,6 +30,16 @@ struct SumRanges {
   /// Euclidean length of a whole update, unless a strategy asks for another (`LocalObjective::update_clip`), and `extra_clip` that of an extra vector, all members weigh the same, and `levels` and
   /// `most_examples` say nothing.
   SumNoise noise{};
+
+  /// Of what a training hands in with noise, one number left out: the squares of the shares of all segments, added up (see SumNoise).
+  [[nodiscard]] double squared_shares(const SumRules& rules, std::string_view without) const {
+    double squares = 1;  // the update
+    if (rules.extra_vectors) squares += static_cast<double>(rules.extra_vectors->size());
+    for (const ScalarSegment& number : training_numbers) {
+      if (number.name != without) squares += number.share * number.share;
+    }
+    return squares;
+  }
 
   /// The plan of a sum of T. For Train and Evaluate, and for tasks with `static std::vector<VectorSegment> T::vector_segments(const
   /// Broadcast&)` and `static std::vector<ScalarSegment> T::scalar_segments(const Broadcast&)`.

@@ -152,7 +152,7 @@ class SecureAggregation {
         terms.parameters = parameters_;
         terms.opener = options_.opener;
         terms.graph_seed = random_bytes<32>();  // also tells this sum from one that was begun and not masked
-        terms.plan = ranges_of<T>(*broadcast).template plan<T>(*broadcast, rules, members_->size());
+        terms.plan = ranges_of<T>(*broadcast, rules).template plan<T>(*broadcast, rules, members_->size());
         std::optional<std::chrono::milliseconds> patience;
         if (deadline != Deadline::max()) {
           patience =
@@ -205,12 +205,14 @@ class SecureAggregation {
   /// The ranges, with those of the counts without which a strategy whose clients remember something (SCAFFOLD, FedDyn), or whose bound
   /// follows the updates (AdaptivelyClipped), does not work.
   template <class T>
-  [[nodiscard]] secagg::SumRanges ranges_of(const typename T::Broadcast& broadcast) const {
+  [[nodiscard]] secagg::SumRanges ranges_of(const typename T::Broadcast& broadcast,
+                                            [[maybe_unused]] const SumRules& rules) const {
     secagg::SumRanges ranges = options_.ranges;
     if constexpr (std::is_same_v<T, Train<typename T::Scalar>>) {
       if (broadcast.objective.update_clip) {
         const double share =  // refuses too much noise for the count to be worth anything
-            adaptive_clipping_share(ranges.noise.noise_multiplier, static_cast<double>(members_->size()));
+            adaptive_clipping_share(ranges.noise.noise_multiplier, static_cast<double>(members_->size()),
+                                    ranges.squared_shares(rules, within_clip));
         add_number(ranges, {std::string(within_clip), within_clip_value(true), 1, share});
       }
       if (!broadcast.objective.control_variates && !broadcast.objective.dynamic_regularisation) return ranges;

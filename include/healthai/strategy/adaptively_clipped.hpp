@@ -24,7 +24,8 @@ namespace healthai {
 /// The bound begins at `initial_bound`, is the same for all clients of a round and a part of the checkpoint. Clients who are not Clipped
 /// refuse. Each client's part of that count is one more number about its data. Under secure aggregation with noise (SumNoise) the bound is that
 /// of the update's segment and the count a segment of its own, clipped and noised like every other, so that all of it is one release of the
-/// noise multiplier, of which the count gets the small part that the paper gives it. There it is refused unless the noise multiplier is below a tenth of the members (`adaptive_clipping_noise`). Over other transports
+/// noise multiplier, of which the count gets the small part that the paper gives it, whatever else is summed beside the update
+/// (`adaptive_clipping_share`). There it is refused unless the noise multiplier is below a tenth of the members (`adaptive_clipping_noise`). Over other transports
 /// there is no noise, and the bound keeps outliers short without any promise of privacy.
 ///
 /// It asks for nothing in a round that is not applied: without enough replies the bound stays as it was.

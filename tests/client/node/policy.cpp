@@ -47,6 +47,7 @@ constexpr const char* whole_file = R"({
   "require_dp": false,
   "manual_approval": true,
   "coordinators": ["trial", "registry"],
+  "require_opener": true,
   "runs": [17, 18446744073709551615]
 })";
 
@@ -122,6 +123,7 @@ TEST_CASE("every setting of a policy file arrives") {
   CHECK(!policy.require_dp);
   CHECK(policy.manual_approval);
   CHECK(policy.coordinators == std::set<std::string>{"registry", "trial"});
+  CHECK(policy.require_opener);
   CHECK(policy.runs == std::set<std::uint64_t>{17, std::numeric_limits<std::uint64_t>::max()});
 }
 
@@ -147,6 +149,7 @@ TEST_CASE("what the policy allows is allowed") {
   CHECK(refusal_when([](auto& request, auto& node) {  // a sum, in which a small hospital may take part
           request.secure_aggregation = true;
           request.threshold = 4;
+          request.opener = "trial";
           request.parameters = 1000;
           node.rows = 20;
         })
@@ -179,6 +182,22 @@ TEST_CASE("every limit refuses, and says which limit it is") {
   expect(refusal_when([](auto& request, auto&) { request.secure_aggregation = true; }),
          "requires that at least 4 clients are needed to open a sum (minimum_threshold), and here it is not "
          "said");
+  const std::string opener =
+      "requires that a secure sum names one of its coordinators as who opens it (require_opener), and here ";
+  const auto opened_by = [](const std::string& name, bool listed = true) {
+    Policy policy = whole();
+    if (!listed) policy.coordinators.reset();
+    RequestFacts request = good_request();
+    request.secure_aggregation = true;
+    request.threshold = 4;
+    request.opener = name;
+    return refusal(request, good_node(), policy);
+  };
+  expect(opened_by(""), opener + "nobody is named");
+  expect(opened_by("stranger\n"), opener + "it is \"stranger?\"");
+  expect(opened_by("Trial"), opener + "it is \"Trial\"");
+  expect(opened_by("trial", false), opener + "it is \"trial\"");  // a program's mistake: none are listed
+  CHECK(opened_by("registry").empty());
   expect(refusal_under([](Policy& policy) { policy.require_dp = true; }),
          "requires differential privacy (require_dp), and this request has none");
   Policy secret = whole();
@@ -260,6 +279,7 @@ TEST_CASE("a refusal tells the coordinator nothing of the data, and the node's o
   CHECK(found->detail == found->sentence + " (49 rows, at least 50)");
   request.secure_aggregation = true;
   request.threshold = 5;
+  request.opener = "trial";
   node.rows = 19;
   found = whole().judge(request, node, Quota());
   REQUIRE(found);
@@ -403,7 +423,8 @@ TEST_CASE("every setting of another type or outside its range is an error with i
                            ": expected a whole number of at least 1, without point or exponent, "));
     }
   }
-  for (const std::string key : {"metrics", "require_secure_aggregation", "require_dp", "manual_approval"}) {
+  for (const std::string key :
+       {"metrics", "require_secure_aggregation", "require_dp", "manual_approval", "require_opener"}) {
     for (const std::string value : {"0", "1", "\"true\"", "null", "[]", "{}"}) {
       CHECK(has(error_of_parsing("{\"" + key + "\": " + value + "}"),
                 "at /" + key + ": expected true or false, but"));
@@ -480,6 +501,9 @@ TEST_CASE("every setting of another type or outside its range is an error with i
      "larger than minimum_cohort, which holds for sums too then");
   CHECK(
       has(error_of_parsing(R"({"minimum_cohort_in_sum": 6})"), "the setting \"minimum_cohort\" is missing"));
+  CHECK(has(error_of_parsing(R"({"require_opener": true})"),
+            "the setting \"coordinators\" is missing: require_opener lets none but these open a secure sum"));
+  CHECK_FALSE(Policy::parse(R"({"require_opener": false})").require_opener);
 }
 
 TEST_CASE("a policy file is read, and one that cannot be read says why") {
@@ -533,7 +557,7 @@ Every reply passes clip with at most 1.
 Every reply passes noise with at least 0.5.
 Every reply passes version with exactly 2.
 Metrics may leave.
-Secure aggregation is not required; at least 4 clients must be needed to open a sum.
+Secure aggregation is not required; at least 4 clients must be needed to open a sum; a sum must name one of the coordinators as who opens it.
 Differential privacy is not required.
 Statistics: none may leave, as no column is allowed for them.
 )");

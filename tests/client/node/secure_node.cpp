@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <fstream>
 #include <memory>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -269,6 +270,45 @@ TEST_CASE("Who opens a secure sum is the coordinator that the node is connected 
     return event.at("what") == "request allowed" && event.contains("opener") &&
            event.at("opener") == "fl.example.org";
   }));
+}
+
+TEST_CASE("Where the policy names who may open a secure sum, terms that name another or nobody are refused") {
+  const ScratchFolder folder;
+  NodeOptions options = masked_only();
+  options.audit = std::make_shared<AuditLog>(folder.path("audit.jsonl"), SigningKey::make());
+  options.policy.coordinators = std::set<std::string>{"fl.example.org", "relay.example.org"};
+  options.policy.require_opener = true;
+  Hospitals hospitals{std::move(options)};
+  const std::string sentence =
+      "client m00 refuses: the policy of this node requires that a secure sum names one of its coordinators "
+      "as who opens it (require_opener), and here nobody is named";
+  CHECK(missing(hospitals.train(1)) == sentence);
+  CHECK(missing(hospitals.evaluate(1)) == sentence);  // whatever is summed
+  const auto events = events_of(folder.path("audit.jsonl"));
+  REQUIRE(events.size() == 2);  // of both, and nothing left
+  for (const auto& event : events) {
+    CHECK(event.at("what") == "request refused");
+    CHECK(event.at("verdict") == "refused");
+  }
+  hospitals.how.opener = "fl.example.org";
+  check_whole(hospitals.train(2));
+  // One that is listed, but is not the one that asks, opens nothing either.
+  hospitals.how.opener = "relay.example.org";
+  const auto part = hospitals.train(3);
+  CHECK(part.contributors.empty());
+  REQUIRE(part.failures.size() == Hospitals::count);
+  CHECK(part.failures[0].error == "refused");
+  CHECK(part.failures[0].message.find("name another who opens it") != std::string::npos);
+}
+
+TEST_CASE("A policy that lists other coordinators lets this one open nothing, whatever it calls itself") {
+  NodeOptions options = masked_only();
+  options.policy.coordinators = std::set<std::string>{"relay.example.org"};
+  options.policy.require_opener = true;
+  Hospitals hospitals{std::move(options)};
+  hospitals.how.opener = "fl.example.org";
+  CHECK(missing(hospitals.train(1)).find("does not allow the coordinator \"fl.example.org\"") !=
+        std::string::npos);
 }
 
 TEST_CASE("Under require_dp a secure sum needs noise in its terms, which is debited") {

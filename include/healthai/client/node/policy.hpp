@@ -110,6 +110,8 @@ struct Policy {
   bool manual_approval = false;  ///< a person agrees to each run
   std::optional<std::set<std::string>>
       coordinators{};  ///< by the host that the node connects to; not set: whoever the connection admits
+  /// A secure sum must say in its terms, which all members sign, that one of `coordinators` opens it; one that does not say it is refused.
+  bool require_opener = false;
   std::optional<std::set<std::uint64_t>> runs{};  ///< not set: any
   /// What statistics may tell, for the node's StatisticsSite, which holds each answer against it. They are tasks as well: `tasks` and all that
   /// is judged of a request hold too.
@@ -204,12 +206,27 @@ inline Policy Policy::parse(std::string_view text, const std::string& source) {
   using detail::SettingsPlace;
   using Json = nlohmann::json;
   const Json json = detail::parse_settings(text, source);
-  const SettingsObject object(
-      json, {source, {}},
-      {"tasks", "requests_per_day", "rounds_per_run", "largest_model", "minimum_cohort",
-       "minimum_cohort_in_sum", "rows_per_parameter", "columns", "objective", "batch", "mods", "metrics",
-       "require_secure_aggregation", "minimum_threshold", "require_dp", "manual_approval", "coordinators",
-       "runs", "statistics"});
+  const SettingsObject object(json, {source, {}},
+                              {"tasks",
+                               "requests_per_day",
+                               "rounds_per_run",
+                               "largest_model",
+                               "minimum_cohort",
+                               "minimum_cohort_in_sum",
+                               "rows_per_parameter",
+                               "columns",
+                               "objective",
+                               "batch",
+                               "mods",
+                               "metrics",
+                               "require_secure_aggregation",
+                               "minimum_threshold",
+                               "require_dp",
+                               "manual_approval",
+                               "coordinators",
+                               "require_opener",
+                               "runs",
+                               "statistics"});
   Policy policy;
   const auto whole = [&object](const char* key, auto& setting) {
     object.with(key,
@@ -272,6 +289,7 @@ inline Policy Policy::parse(std::string_view text, const std::string& source) {
       return host;
     });
   });
+  flag("require_opener", policy.require_opener);
   object.with("runs", [&](const Json& v, const SettingsPlace& p) {
     policy.runs = detail::settings_set(v, p, [](const Json& element, const SettingsPlace& place) {
       return detail::settings_whole(element, place, 0);
@@ -280,6 +298,9 @@ inline Policy Policy::parse(std::string_view text, const std::string& source) {
   object.with("statistics", [&](const Json& v, const SettingsPlace& p) {
     policy.statistics = detail::parse_disclosure_rules(v, p);
   });
+  if (policy.require_opener) {
+    object.require("coordinators", "require_opener lets none but these open a secure sum");
+  }
   if (policy.minimum_cohort_in_sum && !policy.minimum_cohort) {
     object.require("minimum_cohort", "minimum_cohort_in_sum only lowers it for secure aggregation");
   }

@@ -52,6 +52,13 @@ inline std::optional<Refusal> Policy::judge(const RequestFacts& request, const N
                   " clients are needed to open a sum (minimum_threshold), and here it is " +
                   (request.threshold ? std::to_string(*request.threshold) : "not said"));
   }
+  if (request.secure_aggregation && require_opener &&
+      !(coordinators && coordinators->count(request.opener) != 0)) {
+    return refuse(
+        "requires that a secure sum names one of its coordinators as who opens it (require_opener), and "
+        "here " +
+        (request.opener.empty() ? "nobody is named" : "it is \"" + detail::shown(request.opener) + "\""));
+  }
   if (require_dp && !request.differential_privacy) {
     return refuse("requires differential privacy (require_dp), and this request has none");
   }
@@ -194,7 +201,8 @@ inline std::string Policy::describe() const {
   line(std::string("Secure aggregation is ") + (require_secure_aggregation ? "required" : "not required") +
        (minimum_threshold
             ? "; at least " + std::to_string(*minimum_threshold) + " clients must be needed to open a sum"
-            : ""));
+            : "") +
+       (require_opener ? "; a sum must name one of the coordinators as who opens it" : ""));
   line(std::string("Differential privacy is ") + (require_dp ? "required" : "not required"));
   detail::describe_disclosure_rules(statistics, line);
   return text;
