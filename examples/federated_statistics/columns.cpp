@@ -70,11 +70,7 @@ void describe(Study& study) {
     plan.by = study.flags.by;
     plan.levels = levels_if_known(study, plan.by);
     plan.bounds = public_bounds(study, plan.columns);
-    const healthai::Description found = healthai::describe(hospitals, plan);
-    for (const healthai::ColumnDescription& c : found.columns) {
-      // A level that nobody has tells of nobody.
-      if (c.n > 0 || c.level.empty()) require_enough(study, c.n, static_cast<std::size_t>(plan.moments));
-    }
+    const healthai::Description found = healthai::describe(hospitals, plan, {true, asking(study)});
     study.result["columns"] = Json::array();
     for (const healthai::ColumnDescription& c : found.columns)
       study.result["columns"].push_back(description_to_json(c));
