@@ -71,7 +71,7 @@ void site_step(benchmark::State& state) {
                   StatisticsSite(std::move(table), DisclosureRules::off()).handlers<CoxSiteStep>());
   }
   Analysis analysis(hospitals);
-  const CoxSiteStep::Broadcast step{plan, coefficients(), 0, 0};
+  const CoxSiteStep::Broadcast step{plan, coefficients()};
   benchmark::DoNotOptimize(analysis.sum<CoxSiteStep>(step));  // sorts
   for (auto _ : state) benchmark::DoNotOptimize(analysis.sum<CoxSiteStep>(step));
 }

@@ -6,7 +6,6 @@
 #include <healthai/statistics/describe.hpp>
 #include <healthai/statistics/histogram.hpp>
 #include <healthai/statistics/quantiles.hpp>
-#include <healthai/statistics/suppression.hpp>
 #include <limits>
 #include <optional>
 #include <string>
@@ -71,11 +70,7 @@ void describe(Study& study) {
     plan.by = study.flags.by;
     plan.levels = levels_if_known(study, plan.by);
     plan.bounds = public_bounds(study, plan.columns);
-    const healthai::Description found = healthai::describe(hospitals, plan);
-    for (const healthai::ColumnDescription& c : found.columns) {
-      // A level that nobody has tells of nobody.
-      if (c.n > 0 || c.level.empty()) require_enough(study, c.n, static_cast<std::size_t>(plan.moments));
-    }
+    const healthai::Description found = healthai::describe(hospitals, plan, {true, asking(study)});
     study.result["columns"] = Json::array();
     for (const healthai::ColumnDescription& c : found.columns)
       study.result["columns"].push_back(description_to_json(c));
@@ -109,7 +104,7 @@ void quantile(Study& study) {
     plan.most_rows = most_rows(study);
     healthai::QuantileOptions options;
     options.probabilities = f.probabilities;
-    if (f.secure && study.rules.enforced) options.smallest_cell = study.rules.smallest_cell;
+    options.asking = asking(study);
     const healthai::QuantileTable found = healthai::quantiles(hospitals, plan, options);
     std::vector<std::string> header{"", "n"};
     for (const double p : f.probabilities) header.push_back(significant(100 * p, 4) + "%");
@@ -117,7 +112,6 @@ void quantile(Study& study) {
     study.result["probabilities"] = json_numbers(f.probabilities);
     study.result["columns"] = Json::array();
     for (const healthai::ColumnQuantiles& c : found.columns) {
-      if (c.n > 0 || c.level.empty()) require_enough(study, c.n, 0);
       std::vector<std::string> cells{c.level.empty() ? c.column : "  " + f.by + "=" + c.level,
                                      std::to_string(c.n)};
       Json json{{"column", c.column}};
@@ -149,25 +143,6 @@ void quantile(Study& study) {
 
 namespace {
 
-/// Of masked counts: the small ones of all hospitals together, which no hospital could hide.
-void hide_small_bins(Study& study, healthai::Histogram& found) {
-  if (!study.flags.secure) return;
-  std::vector<std::size_t> all{found.below, found.above, found.missing};
-  all.insert(all.end(), found.counts.begin(), found.counts.end());
-  std::size_t total = 0;
-  for (const std::size_t n : all) total += n;
-  require_enough(study, total, 0);
-  const std::vector<bool> hidden = healthai::hidden_counts(study.rules, all);
-  std::size_t* const outside[] = {&found.below, &found.above, &found.missing};
-  for (std::size_t i = 0; i < all.size(); ++i) {
-    if (!hidden[i]) continue;
-    (i < 3 ? *outside[i] : found.counts[i - 3]) = 0;
-    (i < 3 ? found.hidden_outside : found.hidden[i - 3]) = found.sites.size();
-  }
-  if (found.hidden_outside > 0)
-    study.note("not all patients below or above the bins, or without a value, are told (rule smallest_cell)");
-}
-
 template <class Hospitals>
 void histogram_of(Study& study, Hospitals& hospitals, const std::string& name) {
   const Flags& f = study.flags;
@@ -178,8 +153,10 @@ void histogram_of(Study& study, Hospitals& hospitals, const std::string& name) {
   healthai::HistogramOptions options;
   options.bins = f.bins;
   if (!f.range.empty() || f.secure || cuts_publicly(study)) options.range = range_of(study, name);
-  healthai::Histogram found = healthai::histogram(hospitals, plan, options);
-  hide_small_bins(study, found);
+  options.asking = asking(study);
+  const healthai::Histogram found = healthai::histogram(hospitals, plan, options);
+  if (f.secure && found.hidden_outside > 0)
+    study.note("not all patients below or above the bins, or without a value, are told (rule smallest_cell)");
   std::vector<double> counts;
   std::size_t hidden = 0;
   TextTable table({name, "patients", ""});

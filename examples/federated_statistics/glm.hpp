@@ -1,11 +1,9 @@
 #pragma once
 
-#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <cstdio>
 #include <healthai/statistics/glm.hpp>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -28,6 +26,7 @@ inline healthai::GlmPlan glm_plan(const Study& study) {
   plan.penalise_standardised = !f.penalise_raw;
   plan.standardise = f.standardise;
   plan.stratify_by_site = f.strata == "site";
+  plan.bounds = public_bounds(study, plan.bounded_columns());
   if (is_column(f.strata)) {
     throw healthai::Error(
         healthai::error::invalid_argument,
@@ -107,22 +106,6 @@ inline void print_glm(const healthai::GlmFit& fit, const healthai::GlmPlan& plan
                fixed(fit.log_likelihood, 4).c_str(), fit.n, fit.iterations);
 }
 
-/// No number of the model is larger, by the code book; nothing where that does not say it.
-inline std::optional<double> largest_value(const Study& study, const healthai::GlmPlan& plan) {
-  double largest = 1;
-  std::vector<std::string> columns{plan.response};
-  if (!plan.offset.empty()) columns.push_back(plan.offset);
-  for (const healthai::Covariate& covariate : plan.covariates) {
-    if (!covariate.categorical) columns.push_back(covariate.column);  // the others are 0 and 1
-  }
-  for (const std::string& column : columns) {
-    const auto found = study.code_book.bounds.find(column);
-    if (found == study.code_book.bounds.end()) return std::nullopt;
-    largest = (std::max)({largest, std::fabs(found->second.lower), std::fabs(found->second.upper)});
-  }
-  return largest;
-}
-
 /// `glm`: a table of coefficients as R's summary(glm), for gaussian with the identity link as summary(lm).
 void glm(Study& study) {
   const Flags& f = study.flags;
@@ -130,12 +113,8 @@ void glm(Study& study) {
   const auto work = [&](auto& hospitals) {
     healthai::GlmOptions options;
     options.confidence_level = f.level;
-    if (const auto largest = largest_value(study, asked)) options.largest_value = *largest;
+    options.pooled = study.rules;
     const healthai::GlmFit fit = healthai::fit_glm(hospitals, asked, options);
-    std::optional<std::size_t> events;
-    if (asked.family == healthai::GlmFamily::binomial)
-      events = static_cast<std::size_t>(std::llround(fit.mean_response * static_cast<double>(fit.n)));
-    require_enough(study, fit.n, fit.terms.size(), events);
     const std::string formula =
         f.target + " ~ " + right_side(f.covariates) + (f.offset.empty() ? "" : " + offset(" + f.offset + ")");
     std::fprintf(study.out, "%s, %s family, %s link, %zu sites\n\n", formula.c_str(),

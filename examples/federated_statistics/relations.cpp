@@ -6,7 +6,6 @@
 #include <healthai/statistics/cross_table.hpp>
 #include <healthai/statistics/group_tests.hpp>
 #include <healthai/statistics/pca.hpp>
-#include <healthai/statistics/suppression.hpp>
 #include <optional>
 #include <string>
 #include <vector>
@@ -73,36 +72,6 @@ void print_cross_table(Study& study, const healthai::CrossTable& found) {
         "test is made of them");
 }
 
-/// Of masked counts: the small ones of all hospitals together, which no hospital could hide, and then no test is made either.
-void hide_small_cells(const Study& study, healthai::CrossTable& found) {
-  if (!study.flags.secure) return;
-  require_enough(study, static_cast<std::size_t>(found.table.total()), 0);
-  bool any = false;
-  const auto hide = [&](healthai::CountTable& table, std::vector<std::size_t>& hides) {
-    std::vector<std::size_t> counts;
-    for (const double n : table.counts) counts.push_back(static_cast<std::size_t>(n));
-    const std::vector<bool> hidden = healthai::hidden_cells(study.rules, counts, table.columns);
-    for (std::size_t i = 0; i < hidden.size(); ++i) {
-      if (!hidden[i]) continue;
-      any = true;
-      table.counts[i] = 0;
-      hides[i] = found.sites.size();
-    }
-  };
-  if (found.strata.empty()) hide(found.table, found.hidden);
-  if (!found.strata.empty()) found.table.counts.assign(found.table.counts.size(), 0);
-  for (healthai::CrossTableStratum& stratum : found.strata) {
-    hide(stratum.table, stratum.hidden);
-    for (std::size_t i = 0; i < found.hidden.size(); ++i) {
-      found.table.counts[i] += stratum.table.counts[i];
-      found.hidden[i] = (std::max)(found.hidden[i], stratum.hidden[i]);
-    }
-  }
-  if (!any) return;
-  found.chi_square = found.chi_square_yates = std::nullopt;
-  found.mantel_haenszel = std::nullopt;
-}
-
 }  // namespace
 
 void crosstab(Study& study) {
@@ -124,8 +93,8 @@ void crosstab(Study& study) {
     healthai::CrossTableOptions options;
     options.stratify_by_site = f.strata == "site";
     options.confidence_level = f.level;
-    healthai::CrossTable found = healthai::cross_table(hospitals, plan, options);
-    hide_small_cells(study, found);
+    options.asking = asking(study);
+    const healthai::CrossTable found = healthai::cross_table(hospitals, plan, options);
     study.result["rows"] = {{"column", plan.rows}, {"levels", found.row_levels}};
     study.result["columns"] = {{"column", plan.columns}, {"levels", found.column_levels}};
     study.result["counts"] = rows_to_json(found.table);
@@ -186,9 +155,8 @@ void compare_groups(Study& study, Hospitals& hospitals, const std::string& name)
   plan.by = f.by;
   plan.levels = levels_if_known(study, f.by);
   plan.bounds = public_bounds(study, {name});
-  const healthai::GroupTestOptions options{f.level, {}};
+  const healthai::GroupTestOptions options{f.level, asking(study)};
   const healthai::Anova anova = healthai::anova(hospitals, plan, options);
-  for (const healthai::ComparedGroup& group : anova.groups) require_enough(study, group.n, 2);
   Json json{{"column", name}, {"groups", groups_to_json(anova.groups)}};
   print_groups(study, name, anova.groups);
   if (anova.groups.size() == 2) {
@@ -234,10 +202,6 @@ Json rows_of_numbers(const std::vector<std::vector<double>>& rows) {
   for (const std::vector<double>& row : rows) json.push_back(json_numbers(row));
   return json;
 }
-/// Means, and covariances of every two.
-std::size_t parameters(std::size_t columns) {
-  return columns * (columns + 3) / 2;
-}
 healthai::CorrelationPlan correlation_plan(const Study& study) {
   healthai::CorrelationPlan plan;
   plan.cohort = study.cohort;
@@ -260,8 +224,8 @@ void ttest(Study& study) {
 
 void correlation(Study& study) {
   const auto work = [&](auto& hospitals) {
-    const healthai::Correlation found = healthai::correlation(hospitals, correlation_plan(study));
-    require_enough(study, found.n, parameters(found.columns.size()));
+    const healthai::Correlation found =
+        healthai::correlation(hospitals, correlation_plan(study), asking(study));
     std::fprintf(study.out, "Correlations of %zu complete rows\n", found.n);
     print_square(found.columns, found.correlation, 4, study.out);
     std::fprintf(study.out, "\np-values\n");
@@ -283,8 +247,8 @@ void pca(Study& study) {
   const auto work = [&](auto& hospitals) {
     healthai::PcaOptions options;
     options.standardise = !study.flags.covariance;
+    options.asking = asking(study);
     const healthai::PrincipalComponents found = healthai::pca(hospitals, correlation_plan(study), options);
-    require_enough(study, found.n, parameters(found.columns.size()));
     std::vector<std::string> header{""};
     std::vector<std::string> sd{"Standard deviation"}, share{"Proportion of variance"},
         sum{"Cumulative proportion"};

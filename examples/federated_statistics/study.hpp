@@ -7,12 +7,11 @@
 #include <cstdint>
 #include <cstdio>
 #include <healthai/data.hpp>
+#include <healthai/statistics/analysis.hpp>
 #include <healthai/statistics/cohort.hpp>
 #include <healthai/statistics/covariates.hpp>
-#include <healthai/statistics/disclosure_refusal.hpp>
 #include <healthai/statistics/public_bounds.hpp>
 #include <map>
-#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -161,6 +160,9 @@ inline healthai::DisclosureRules default_rules(const Study& study, const healtha
   for (const std::string& column : rules.columns)
     rules.most_cut_points[column] = (std::max)(study.flags.bins + 1, std::size_t{101});
   rules.free_filters = true;
+  for (const auto& [column, bounds] : study.code_book.bounds)
+    rules.bounds[column] = {bounds.lower, bounds.upper};
+  rules.most_rows = study.code_book.most_rows;
   if (!study.flags.grid.empty()) {
     rules.time_grid = study.flags.grid;
   } else if (!study.flags.time_column.empty()) {
@@ -247,15 +249,22 @@ inline std::vector<healthai::Covariate> covariates(const Study& study) {
 }
 /// The largest number of rows of a hospital, where it must be known; else 0.
 inline std::uint64_t most_rows(const Study& study) {
-  return study.flags.secure ? study.code_book.most_rows : 0;
+  if (!study.flags.secure) return 0;
+  return study.rules.enforced ? study.rules.most_rows : study.code_book.most_rows;
 }
-/// Bounds of columns of numbers, where they must be known; else none.
+/// Bounds of columns of numbers, where they must be known: those of the hospitals' rules, or of the code book without rules; else none.
 inline healthai::PublicBounds public_bounds(const Study& study, const std::vector<std::string>& columns) {
   healthai::PublicBounds bounds;
   bounds.most_rows = most_rows(study);
   for (const std::string& column : columns) {
+    if (!study.flags.secure) break;
+    const auto ruled = study.rules.bounds.find(column);
     const auto found = study.code_book.bounds.find(column);
-    if (study.flags.secure && found != study.code_book.bounds.end()) bounds.columns.push_back(found->second);
+    if (study.rules.enforced && ruled != study.rules.bounds.end()) {
+      bounds.columns.push_back({column, ruled->second.lower, ruled->second.upper});
+    } else if (!study.rules.enforced && found != study.code_book.bounds.end()) {
+      bounds.columns.push_back(found->second);
+    }
   }
   return bounds;
 }
@@ -276,10 +285,9 @@ inline bool cuts_publicly(const Study& study) {
   if (!study.flags.coordinator.empty()) return !study.flags.range.empty();
   return study.rules.enforced && !study.rules.single_values;
 }
-/// Under secure aggregation no hospital can look at sizes, so it is done here, where sums are opened. \throws healthai::Error (`disclosure`)
-inline void require_enough(const Study& study, std::size_t rows, std::size_t parameters,
-                           std::optional<std::size_t> events = {}, std::vector<double> cells = {}) {
-  if (study.flags.secure) healthai::require_pooled(study.rules, rows, parameters, events, std::move(cells));
+/// Under secure aggregation no hospital can look at sizes, so the hospitals' rules are held where sums are opened.
+inline healthai::AnalysisOptions asking(const Study& study) {
+  return {{}, study.rules};
 }
 /// A column's name as part of a file's.
 inline std::string file_name(std::string column) {

@@ -38,11 +38,12 @@ void cox(Study& study) {
     plan.strata_levels = levels_if_known(study, strata.column);
     plan.ties = f.ties == "efron" ? healthai::Ties::efron : healthai::Ties::breslow;
     plan.time_grid = strata.by_site && !f.baseline ? f.grid : time_grid(study);
+    plan.bounds = public_bounds(study, healthai::columns_of(plan.covariates));
     healthai::CoxFitOptions options;
+    options.asking = asking(study);
     options.confidence_level = f.level;
     options.baseline_hazards = f.baseline;
     const healthai::CoxFit fit = healthai::fit_cox(hospitals, plan, options);
-    require_enough(study, fit.n, fit.terms.size(), fit.events);
     if (f.secure && !strata.by_site)
       study.note(
           "the sums for each interval of the grid are seen by whoever opens them; masks hide of which "
@@ -62,12 +63,11 @@ void cox(Study& study) {
                         "cox_forest");
   };
   if (f.secure)
-    return over_secure_hospitals<healthai::CoxMagnitudes, healthai::CoxMoments, healthai::CoxSiteStep,
-                                 healthai::CoxConcordance, healthai::CoxEventCounts, healthai::CoxRiskSets>(
-        study, work);
-  over_hospitals<healthai::ColumnLevels, healthai::DistinctTimes, healthai::CoxMagnitudes,
-                 healthai::CoxMoments, healthai::CoxSiteStep, healthai::CoxConcordance,
-                 healthai::CoxEventCounts, healthai::CoxRiskSets, healthai::CoxBaseline>(study, work);
+    return over_secure_hospitals<healthai::CoxMoments, healthai::CoxSiteStep, healthai::CoxConcordance,
+                                 healthai::CoxEventCounts, healthai::CoxRiskSets>(study, work);
+  over_hospitals<healthai::ColumnLevels, healthai::DistinctTimes, healthai::CoxMoments, healthai::CoxSiteStep,
+                 healthai::CoxConcordance, healthai::CoxEventCounts, healthai::CoxRiskSets,
+                 healthai::CoxBaseline>(study, work);
 }
 
 namespace {
@@ -208,7 +208,7 @@ void km(Study& study) {
           "intervals in which few patients leave are joined at each hospital, and these patients spread over "
           "them "
           "(rule smallest_cell): where hospitals are small, curves are smoothed");
-    const healthai::KaplanMeierOptions options{{}, f.level, f.at, {}};
+    const healthai::KaplanMeierOptions options{asking(study), f.level, f.at, {}};
     std::vector<NamedCurve> curves;
     std::vector<healthai::ClientId> sites;
     std::vector<healthai::Failure> left_out;
@@ -239,9 +239,6 @@ void km(Study& study) {
     if (curves.empty())
       throw healthai::Error(healthai::error::disclosure,
                             left_out.empty() ? "no hospital has a patient" : left_out.front().message);
-    for (const NamedCurve& named : curves) {
-      if (named.curve.patients > 0) require_enough(study, named.curve.patients, 0, named.curve.events);
-    }
     if (f.at.empty()) {
       const std::vector<double> times = times_to_print(curves);
       for (NamedCurve& named : curves) {
@@ -267,13 +264,8 @@ void logrank(Study& study) {
   const auto work = [&](auto& hospitals) {
     healthai::SurvivalPlan plan = survival_plan(study, hospitals, strata);
     plan.times = strata.by_site && !study.rules.enforced ? f.grid : time_grid(study);
-    const healthai::LogRankResult found = healthai::log_rank(hospitals, plan, {{}, f.rho, strata.by_site});
-    for (const healthai::LogRankGroup& group : found.groups) {
-      // With weights only a sum of them is known of the events.
-      std::optional<std::size_t> events;
-      if (f.rho == 0) events = static_cast<std::size_t>(std::llround(group.observed));
-      if (group.patients > 0) require_enough(study, group.patients, 0, events);
-    }
+    const healthai::LogRankResult found =
+        healthai::log_rank(hospitals, plan, {asking(study), f.rho, strata.by_site});
     const std::string formula = surv(f) + " ~ " + f.by + (strata.by_site ? " + strata(site)" : "") +
                                 (strata.column.empty() ? "" : " + strata(" + strata.column + ")");
     std::fprintf(study.out, "%s, rho = %s, %zu sites\n\n", formula.c_str(), significant(f.rho, 4).c_str(),

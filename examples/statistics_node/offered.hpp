@@ -13,6 +13,7 @@
 #include <healthai/statistics/histogram.hpp>
 #include <healthai/statistics/life_table.hpp>
 #include <healthai/statistics/local_cox_fit.hpp>
+#include <healthai/statistics/local_glm_fit.hpp>
 #include <healthai/statistics/site.hpp>
 #include <healthai/statistics/site_log_rank.hpp>
 #include <healthai/statistics/threshold_counts.hpp>
@@ -33,7 +34,8 @@ using Offered =
     Statistics<healthai::ColumnSums, healthai::SiteColumns, healthai::ColumnLevels, healthai::ThresholdCounts,
                healthai::BinCounts, healthai::CellCounts, healthai::CrossProducts, healthai::GlmMoments,
                healthai::GlmStep, healthai::DistinctTimes, healthai::LifeTable, healthai::SiteLogRank,
-               healthai::CoxMagnitudes, healthai::CoxMoments, healthai::CoxSiteStep, healthai::CoxConcordance,
-               healthai::CoxEventCounts, healthai::CoxRiskSets, healthai::CoxBaseline, healthai::LocalCoxFit>;
+               healthai::CoxMoments, healthai::CoxSiteStep, healthai::CoxConcordance,
+               healthai::CoxEventCounts, healthai::CoxRiskSets, healthai::CoxBaseline, healthai::LocalCoxFit,
+               healthai::LocalGlmFit>;
 
 }  // namespace statistics_node

@@ -53,9 +53,10 @@ TEST_CASE("The table of the page is hidden as it says") {
   CHECK(page.find("| ward C | 15 | 60 | 9 | | ward C | hidden | 60 | hidden |") != std::string::npos);
   CHECK(page.find("the 3 is anything from 0 to 15") != std::string::npos);
   // Every rule is explained.
-  for (const char* rule : {"minimum_rows", "minimum_events", "smallest_cell", "rows_per_parameter",
-                           "residual_degrees", "columns", "levels", "most_cut_points", "time_grid",
-                           "single_values", "most_steps", "largest_coefficient", "cohorts", "free_filters"}) {
+  for (const char* rule :
+       {"minimum_rows", "minimum_events", "smallest_cell", "rows_per_parameter", "residual_degrees",
+        "columns", "levels", "most_cut_points", "time_grid", "single_values", "most_steps",
+        "largest_coefficient", "cohorts", "free_filters", "bounds", "most_rows"}) {
     CAPTURE(rule);
     CHECK((page.find("\n| `" + std::string(rule)) != std::string::npos ||
            page.find("`, `" + std::string(rule) + "` |") != std::string::npos));

@@ -32,11 +32,11 @@ json open_policy() {
                    "most_cut_points": {"age": 101, "time": 101},
                    "time_grid": [200, 400, 600, 800, 1000, 1200]}})");
   for (const char* task :
-       {"column_sums",          "site_columns",      "column_levels",     "threshold_counts",
-        "bin_counts",           "cell_counts",       "cross_products",    "glm_moments.f64",
-        "glm_step.f64",         "distinct_times",    "life_table",        "site_log_rank",
-        "cox_magnitudes.f64",   "cox_moments.f64",   "cox_site_step.f64", "cox_concordance.f64",
-        "cox_event_counts.f64", "cox_risk_sets.f64", "cox_baseline.f64",  "local_cox_fit"})
+       {"column_sums",       "site_columns",      "column_levels",       "threshold_counts",
+        "bin_counts",        "cell_counts",       "cross_products",      "glm_moments.f64",
+        "glm_step.f64",      "distinct_times",    "life_table",          "site_log_rank",
+        "cox_moments.f64",   "cox_site_step.f64", "cox_concordance.f64", "cox_event_counts.f64",
+        "cox_risk_sets.f64", "cox_baseline.f64",  "local_cox_fit",       "local_glm_fit"})
     policy["tasks"][task]["requests_per_day"] = 200;
   return policy;
 }

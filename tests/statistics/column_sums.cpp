@@ -61,7 +61,7 @@ TEST_CASE("column sums: one hospital's answers by hand") {
   const Disclosure what = ColumnSums::disclosure(plan, prepared);
   CHECK(what.rows == 3);  // of x, of which there are fewest
   CHECK(what.columns == std::vector<std::string>{"x", "y", "g"});
-  CHECK(what.cells == Numbers{3, 4});
+  CHECK(what.cells == Numbers{3, 4, /*each value of x and of y*/ 1, 1, 1, 1, 1, 1, 1});
   CHECK(what.levels.at("g") == std::vector<std::string>{"a", "b"});
   CHECK(ColumnSums::columns(plan) == what.columns);
   CHECK(ColumnSums::complete(plan) == std::vector<std::string>{"g"});

@@ -31,6 +31,7 @@ ScaledCoxPlan full_plan() {
   plan.strata_levels = {"2007", "2008"};
   plan.ties = Ties::breslow;
   plan.time_grid = {30, 60.5};
+  plan.bounds = {{{"age", 18, 110}}, 1000};
   plan.means = {50, 0.25};
   plan.scales = {10, 0.5};
   return plan;
@@ -47,17 +48,13 @@ TEST_CASE("questions and answers arrive as they were sent") {
   CHECK(sent(plan) == plan);
   CHECK(sent(CoxPlan(plan)) == CoxPlan(plan));
   CHECK(sent(CoxPlan{}) == CoxPlan{});
-  CHECK(sent(CoxMagnitudes::Broadcast{plan}).plan == CoxPlan(plan));
-  const CoxMoments::Broadcast moments = sent(CoxMoments::Broadcast{plan, {1, 2}, {3, 4}, 5});
+  const CoxMoments::Broadcast moments = sent(CoxMoments::Broadcast{plan, {1, 2}, {3, 4}});
   CHECK(moments.plan == CoxPlan(plan));
   CHECK(moments.scales == std::vector<double>{3, 4});
-  CHECK(moments.rows == 5);
-  const CoxSiteStep::Broadcast step = sent(CoxSiteStep::Broadcast{plan, {0.1, 0.2}, 7, 3});
+  const CoxSiteStep::Broadcast step = sent(CoxSiteStep::Broadcast{plan, {0.1, 0.2}});
   CHECK(step.plan == plan);
   CHECK(step.coefficients == std::vector<double>{0.1, 0.2});
-  CHECK(step.rows == 7);
-  CHECK(step.events == 3);
-  CHECK(sent(CoxConcordance::Broadcast{plan, {0.1, 0.2}, 7}).rows == 7);
+  CHECK(sent(CoxConcordance::Broadcast{plan, {0.1, 0.2}}).plan == plan);
   CoxEventCounts::Plan counts;
   static_cast<CoxPlan&>(counts) = plan;
   counts.times = {30, 60.5};
@@ -108,7 +105,7 @@ TEST_CASE("units that are none are refused") {
             "scales that are finite and above 0");
     refuses(
         [&] {
-          return CoxMoments::answer(prepared, {plan, {0, 0}, {1, scale}, 0}, DisclosureRules::off());
+          return CoxMoments::answer(prepared, {plan, {0, 0}, {1, scale}}, DisclosureRules::off());
         },
         error::invalid_argument, "scales that are finite and above 0");
   }

@@ -62,13 +62,18 @@ TEST_CASE(
   Disclosure what = CoxRiskSets::disclosure(plan, CoxRiskSets::prepare(plan, eight()));
   CHECK(what.single_values);
   CHECK(what.times == std::vector<double>{1, 2, 5, 9});
-  CHECK(what.cells == std::vector<double>{1, 3, 3, 2, 1, 1, /*before*/ 0});
+  // Men and women of each cell, without and, at ties, with the event.
+  CHECK(what.cells ==
+        std::vector<double>{1, 3, 3, 2, 1, 1, 1, 0, 0, 0, 1, 2, 0, 0, 1, 0, 2, 0, 1, 0, 0, 0, /*before*/ 0});
   plan.ties = Ties::breslow;
   plan.time_grid = {2, 5, 9};
   plan.cells = {{0, 2, 2}, {0, 5, 2}, {0, 9, 1}};
   what = CoxRiskSets::disclosure(plan, CoxRiskSets::prepare(plan, eight()));
   CHECK_FALSE(what.single_values);
-  CHECK(what.cells == std::vector<double>{3, 3, 2, /*before*/ 0, /*on the grid*/ 3, 3, 2, 0});
+  CHECK(what.cells ==
+        std::vector<double>{
+            3, 3, 2, /*men and women*/ 2, 1, 0, 0, 2, 1, 0, 0, 2, 0, 0, 0, /*before*/ 0, /*on the grid*/ 3,
+            3, 2, 0});
   plan.cells = {{0, 2, 2}, {0, 5, 2}};
   refuses([&] { return CoxRiskSets::prepare(plan, eight()); }, error::invalid_data,
           "a time that was not agreed on");
@@ -77,7 +82,8 @@ TEST_CASE(
   static_cast<CoxPlan&>(counts) = plan;
   counts.times = plan.time_grid;
   what = CoxEventCounts::disclosure(counts, CoxEventCounts::prepare(counts, eight()));
-  CHECK(what.cells == std::vector<double>{0, 3, 3, 2, /*on the grid*/ 3, 3, 2, 0});
+  CHECK(what.cells == std::vector<double>{0, 3, 3, 2, /*events*/ 2, 2, 1, /*none*/ 0, 1, 1, 1,
+                                          /*on the grid*/ 3, 3, 2, 0});
   CHECK(what.times == plan.time_grid);
 }
 
@@ -146,7 +152,6 @@ TEST_CASE("every question of a regression tells the grid to which it rounds time
     static_cast<ScaledCoxPlan&>(risk_sets) = plan;
     risk_sets.cells = {{0, 1, 1}, {0, 2, 1}, {0, 5, 2}, {0, 9, 1}};
     std::vector<std::vector<double>> all{
-        CoxMagnitudes::disclosure(plan, CoxMagnitudes::prepare(plan, eight())).rounded_to,
         CoxMoments::disclosure(plan, CoxMoments::prepare(plan, eight())).rounded_to,
         CoxSiteStep::disclosure(plan, CoxSiteStep::prepare(plan, eight())).rounded_to,
         CoxConcordance::disclosure(plan, CoxConcordance::prepare(plan, eight())).rounded_to,
@@ -156,10 +161,10 @@ TEST_CASE("every question of a regression tells the grid to which it rounds time
       all.push_back(CoxEventCounts::disclosure(counts, CoxEventCounts::prepare(counts, eight())).rounded_to);
     return all;
   };
-  CHECK(grids() == std::vector<std::vector<double>>(6));
+  CHECK(grids() == std::vector<std::vector<double>>(5));
   plan.time_grid = {1, 2, 5, 9};
   const auto told = grids();
-  CHECK(told.size() == 7);
+  CHECK(told.size() == 6);
   for (const std::vector<double>& grid : told) CHECK(grid == plan.time_grid);
   CHECK(CoxMoments::question(plan).rounded_to == plan.time_grid);
   CHECK(CoxSiteStep::question(plan).columns == columns_of(plan));

@@ -41,9 +41,17 @@ TEST_CASE("cross products: sums of columns of two values are counts, and no colu
   CorrelationPlan plan{{}, {"x", "y", "k"}, {}};
   // All; x; y by x, and y.
   CHECK(CrossProducts::disclosure(plan, CrossProducts::prepare(plan, table)).cells ==
-        std::vector<double>{7, 3, 4, 1, 1, 2, 3, 2, 5});
+        std::vector<double>{7, 3, 4, 1, 1, 2, 2, 3, 5});
   plan.columns = {"x", "k", "x"};
   refuses([&] { return CrossProducts::prepare(plan, table); }, error::invalid_argument, "named twice");
+}
+
+TEST_CASE("cross products: of three values sums and squares tell how many have each") {
+  Table table("six");
+  table.add_numeric("x", {0, 1, 2, 0, 0, 1}).add_numeric("y", {1, 2, 3, 4, 1, 1});
+  const CorrelationPlan plan{{}, {"x", "y"}, {}};
+  CHECK(CrossProducts::disclosure(plan, CrossProducts::prepare(plan, table)).cells ==
+        std::vector<double>{6, 3, 2, 1});
 }
 
 TEST_CASE("cross products: federated equals pooled, in long double") {

@@ -51,4 +51,26 @@ TEST_CASE("disclosure: cohorts are approved by name") {
   refuses([&] { return filters_of(DisclosureRules::off(), {"elderly", {}}); }, error::disclosure, "elderly");
 }
 
+TEST_CASE("disclosure: rules of a sum are the sizes of a hospital's rules") {
+  DisclosureRules rules;
+  rules.minimum_rows = 11;
+  rules.minimum_events = 12;
+  rules.smallest_cell = 13;
+  rules.rows_per_parameter = 14;
+  rules.residual_degrees = 15;
+  rules.in_sum = true;
+  rules.columns = {"age"};
+  const DisclosureRules pooled = PooledRules(rules).rules();
+  CHECK(pooled.enforced);
+  CHECK_FALSE(pooled.in_sum);  // this is the sum
+  CHECK(pooled.minimum_rows == 11);
+  CHECK(pooled.minimum_events == 12);
+  CHECK(pooled.smallest_cell == 13);
+  CHECK(pooled.rows_per_parameter == 14);
+  CHECK(pooled.residual_degrees == 15);
+  CHECK(pooled.columns.empty());
+  CHECK_FALSE(PooledRules(DisclosureRules::off()).rules().enforced);
+  CHECK(PooledRules().rules().minimum_rows == DisclosureRules{}.minimum_rows);
+}
+
 }  // namespace statistics_disclosure_test

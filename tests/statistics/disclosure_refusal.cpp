@@ -2,7 +2,9 @@
 
 #include <doctest/doctest.h>
 
+#include <cmath>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <utility>
@@ -93,6 +95,38 @@ TEST_CASE("disclosure refusal: times are rounded to the whole public grid or not
   DisclosureRules none = rules();
   none.time_grid.clear();
   CHECK(rule_against([](Disclosure& d) { d.times.clear(), d.rounded_to = {90}; }, none) == "time_grid");
+}
+
+TEST_CASE("disclosure refusal: bounds of a request contain those of the policy, or there are none") {
+  DisclosureRules held = rules();
+  held.bounds["age"] = {18, 110};
+  held.most_rows = 500;
+  const auto of = [](const std::string& column, double lower, double upper) {
+    return [=](Disclosure& d) { d.bounds[column] = {lower, upper}; };
+  };
+  const auto rows = [](std::uint64_t most) { return [=](Disclosure& d) { d.most_rows = most; }; };
+  CHECK(rule_against([](Disclosure&) {}, held) == "");
+  CHECK(rule_against(of("age", 18, 110), held) == "");
+  CHECK(rule_against(of("age", 0, 1000), held) == "");
+  CHECK(rule_against(of("age", 18.5, 110), held) == "bounds");
+  CHECK(rule_against(of("age", 18, 109), held) == "bounds");
+  CHECK(rule_against(of("age", std::nan(""), 110), held) == "bounds");
+  CHECK(rule_against(of("time", -1e300, 1e300), held) == "bounds");  // of which the policy says nothing
+  CHECK(rule_against(rows(500), held) == "");
+  CHECK(rule_against(rows(1000000), held) == "");
+  CHECK(rule_against(rows(499), held) == "most_rows");
+  CHECK(rule_against(rows(1)) == "most_rows");
+  CHECK(rule_against(of("age", 0, 1000)) == "bounds");
+  held.in_sum = true;  // where they matter most
+  CHECK(rule_against(of("age", 18, 109), held) == "bounds");
+  CHECK(rule_against(rows(499), held) == "most_rows");
+  CHECK(rule_against(of("age", 18, 109), DisclosureRules::off()) == "");
+  // What is public is said, so that the asker can ask rightly.
+  Disclosure narrow = allowed();
+  narrow.bounds["age"] = {18, 109};
+  CHECK(
+      refusal(held, narrow)->text() ==
+      "bounds: the column \"age\" may be asked for with bounds that contain those of the policy, 18 to 110");
 }
 
 TEST_CASE("disclosure refusal: a fit needs residual degrees of freedom") {

@@ -26,8 +26,7 @@ GlmMoments::Plan some_plan(GlmMoment moment) {
   plan.model.family = GlmFamily::poisson;
   plan.model.offset = "o";
   plan.moment = moment;
-  plan.centres = {3, 0, 1, 0};
-  plan.units = {2, 1, 1, 1};
+  if (moment == GlmMoment::squares) plan.centres = {3, 0, 1, 0};
   return plan;
 }
 Sums answer(const GlmMoments::Plan& plan, const Table& table) {
@@ -47,39 +46,57 @@ TEST_CASE("sums of the columns, the response and the offset") {
   // The log-likelihood of counts that are their own means: log of 2^2 e^-2 / 2!, 1, 3^3 e^-3 / 3!.
   CHECK(totals.number("constants") ==
         doctest::Approx(std::log(2 * std::exp(-2)) + std::log(4.5 * std::exp(-3))));
-  const Sums absolute = answer(some_plan(GlmMoment::absolute), some());
-  CHECK(absolute.vector("sums")[0] == (4 + 1 + 3) / 2.0);
   const Sums squares = answer(some_plan(GlmMoment::squares), some());
-  CHECK(squares.vector("sums")[0] == (16 + 1 + 9) / 4.0);
+  CHECK(squares.vector("sums")[0] == 16 + 1 + 9);
   CHECK(squares.vector("sums")[2] == 1 + 1 + 4);
-  CHECK(answer(some_plan(GlmMoment::rows), some()).vector("sums")[0] == 0);
 }
 
-TEST_CASE("values beyond the public bound are refused, not clipped") {
+TEST_CASE("between public bounds columns travel from -1 to 1, categories as 0 and 1, and ranges are proven") {
   GlmMoments::Plan plan = some_plan(GlmMoment::totals);
-  plan.rows = 3;
-  plan.largest_value = 6;
-  CHECK(answer(plan, some()).number("n") == 3);
-  plan.largest_value = 5.9;
-  try {
-    static_cast<void>(answer(plan, some()));
-    FAIL("expected an error");
-  } catch (const Error& e) {
-    CHECK(e.id() == error::refused);
-  }
+  plan.model.bounds = {{{"x", -4, 6}, {"y", 0, 4}, {"o", 0, 1}}, 3};
+  const std::vector<double> totals{(-2 + 3 + 5) / 5.0, 2, (0 - 2 + 1) / 2.0, 0};
+  const Sums first = answer(plan, some());
+  for (std::size_t j = 0; j < 4; ++j) CHECK(first.vector("sums", 4)[j] == doctest::Approx(totals[j]));
+  const auto most = [&plan](const char* of) {
+    for (const detail::NamedRange& range : GlmMoments::ranges(plan)) {
+      if (range.name == of) return range.most;
+    }
+    return 0.0;
+  };
+  CHECK(most("n") == 3);
+  CHECK(most("sums") >= 3);
+  CHECK(most("sums") < 3.001);
+  CHECK(std::fabs(first.number("constants")) < most("constants"));
+  plan.moment = GlmMoment::squares;
+  plan.centres = {1, 0, -1, 0.5};  // as far from the others as can be
+  CHECK(most("sums") >= 12);
+  CHECK(answer(plan, some()).vector("sums")[2] == doctest::Approx(1 + 0 + 2.25));
+  plan.centres[1] = std::nan("");
+  CHECK_THROWS_AS(static_cast<void>(GlmMoments::prepare(plan, some())), Error);
+  plan.model.bounds.columns.pop_back();
+  CHECK_THROWS_WITH_AS(static_cast<void>(GlmMoments::ranges(plan)),
+                       doctest::Contains("column \"o\" need public bounds"), Error);
 }
 
-TEST_CASE("absolute differences from a chosen centre leave a hospital with rules in sums only") {
-  const GlmMoments::Plan plan = some_plan(GlmMoment::absolute);
-  const auto prepared = GlmMoments::prepare(plan, some());
-  DisclosureRules rules;
-  CHECK_THROWS_WITH_AS(static_cast<void>(GlmMoments::answer(prepared, {plan}, rules)),
-                       doctest::Contains("single_values: "), Error);
-  rules.in_sum = true;
-  CHECK(GlmMoments::answer(prepared, {plan}, rules).vectors.size() == 3);
-  rules.in_sum = false;
-  rules.single_values = true;
-  CHECK(GlmMoments::answer(prepared, {plan}, rules).vectors.size() == 3);
+TEST_CASE("values beyond the public bounds are refused, not clipped") {
+  GlmMoments::Plan plan = some_plan(GlmMoment::totals);
+  plan.model.bounds = {{{"x", -1, 6}, {"y", 0, 3}, {"o", 0, 1}}, 3};
+  CHECK(answer(plan, some()).number("n") == 3);
+  const auto refused = [&plan] {
+    try {
+      static_cast<void>(answer(plan, some()));
+    } catch (const Error& e) {
+      return e.id() == error::refused;
+    }
+    return false;
+  };
+  for (ColumnBounds& bounds : plan.model.bounds.columns) {
+    bounds.upper -= 0.1;
+    CHECK(refused());
+    bounds.upper += 0.1;
+  }
+  plan.model.bounds.most_rows = 2;
+  CHECK(refused());
 }
 
 TEST_CASE("what it discloses") {
@@ -89,12 +106,18 @@ TEST_CASE("what it discloses") {
   CHECK(what.parameters == 3);
   CHECK(what.columns == std::vector<std::string>{"x", "c", "y", "o"});
   CHECK(what.levels.at("c") == std::vector<std::string>{"a", "b"});
-  CHECK(what.cells == std::vector<double>{1, 2});  // of levels a and b
+  // Levels a and b, and the three values of each column: their sums and squares tell how many have which.
+  CHECK(what.cells == std::vector<double>{1, 1, 1, 1, 2, 1, 1, 1});
+  GlmMoments::Plan bounded = plan;
+  bounded.model.bounds = {{{"x", -1, 6}}, 9};
+  CHECK(GlmMoments::question(bounded).bounds.at("x") == ValueBounds{-1, 6});
+  CHECK(GlmMoments::question(bounded).most_rows == 9);
+  CHECK(GlmMoments::told_plan(bounded) == plan.model);
 }
 
 TEST_CASE("wrong centres, wrong responses") {
   GlmMoments::Plan plan = some_plan(GlmMoment::squares);
-  plan.units.pop_back();
+  plan.centres.pop_back();
   CHECK_THROWS_AS(static_cast<void>(GlmMoments::prepare(plan, some())), Error);
   plan = some_plan(GlmMoment::totals);
   plan.model.family = GlmFamily::binomial;

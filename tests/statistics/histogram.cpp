@@ -81,6 +81,7 @@ TEST_CASE("histogram: a hospital with rules hides bins of few patients, and says
   std::vector<double> x(40, 0.5);
   x[0] = 1.5;
   std::fill(x.begin() + 1, x.begin() + 13, 2.5);
+  for (std::size_t i = 13; i < 40; ++i) x[i] = 0.01 * static_cast<double>(i);
   table.add_numeric("x", x);
   InProcess hospitals{{.threads = 1}};
   hospitals.add("careful", all_handlers(table, rules));

@@ -227,7 +227,7 @@ TEST_CASE("what an answer tells, and how a request travels") {
   CHECK(what.parameters == 4);
   CHECK(what.columns == plan.columns());
   CHECK(what.levels.at("ward").size() == 3);
-  CHECK(what.cells == detail::glm_cells(plan, table));
+  CHECK(what.cells == detail::groups_of(table, plan.covariates, table.numeric(plan.response)).cells());
   double events = 0;
   for (const double y : table.numeric("y")) events += y;
   CHECK(what.events == static_cast<std::size_t>(events));

@@ -2,6 +2,9 @@
 
 #include <doctest/doctest.h>
 
+#include <map>
+#include <string>
+
 #include "refusals.hpp"
 
 namespace statistics_public_bounds_test {
@@ -44,6 +47,13 @@ TEST_CASE("public bounds: what masks need must be there") {
           "a larger upper one, got 3 and 3");
   bounds.most_rows = 0;
   refuses([&] { return bounds.require({}), 0; }, error::invalid_argument, "most_rows");
+}
+
+TEST_CASE("public bounds: what a request tells of them, the first of a column that is named twice") {
+  Disclosure what;
+  detail::tell_bounds(what, {{{"age", 20, 100}, {"age", 0, 1}, {"time", 0, 9}}, 50});
+  CHECK(what.bounds == std::map<std::string, ValueBounds>{{"age", {20, 100}}, {"time", {0, 9}}});
+  CHECK(what.most_rows == 50);
 }
 
 }  // namespace statistics_public_bounds_test

@@ -105,33 +105,6 @@ TEST_CASE("quantiles: with a grid they are known to lie between two of its point
   }
 }
 
-TEST_CASE("quantiles: intervals on a grid are as wide as enough patients of all hospitals together take") {
-  InProcess hospitals{{.threads = 1}};
-  for (const Site& site : partition_by(lung(), "hospital"))
-    hospitals.add(site.id, all_handlers(site.table, DisclosureRules::off()));
-  QuantileOptions options;
-  options.smallest_cell = 5;
-  const QuantileTable wide = quantiles(hospitals, {{}, {"age"}, "", {}, {{"age", 20, 100, 801}}, 0}, options);
-  const QuantileTable narrow = quantiles(hospitals, {{}, {"age"}, "", {}, {{"age", 20, 100, 801}}, 0});
-  const std::vector<long double> ages = values_of(lung(), "age");
-  bool few = false;
-  for (std::size_t i = 0; i < 7; ++i) {
-    const Quantile& q = wide.at("age").quantiles[i];
-    const Quantile& exact = narrow.at("age").quantiles[i];
-    CHECK(q.lower <= exact.lower);
-    CHECK(q.upper >= exact.upper);
-    const auto in = [&ages](const Quantile& interval) {
-      return std::count_if(ages.begin(), ages.end(), [&](long double age) {
-        return age > static_cast<long double>(interval.lower) &&
-               age <= static_cast<long double>(interval.upper);
-      });
-    };
-    CHECK(in(q) >= 5);
-    few = few || in(exact) < 5;
-  }
-  CHECK(few);  // which is what it is for
-}
-
 TEST_CASE("quantiles: what cannot be asked") {
   InProcess hospitals{{.threads = 1}};
   Table table("none");

@@ -39,8 +39,8 @@ struct Masked {
         FAIL_CHECK("something was clipped");
       };
       hospitals.add(
-          id, secagg::secure_handlers<CoxMagnitudes, CoxMoments, CoxSiteStep, CoxConcordance, CoxEventCounts,
-                                      CoxRiskSets>(std::move(plain), std::move(member)));
+          id, secagg::secure_handlers<CoxMoments, CoxSiteStep, CoxConcordance, CoxEventCounts, CoxRiskSets>(
+                  std::move(plain), std::move(member)));
     }
   }
   [[nodiscard]] SecureAggregation<InProcess> sums() {
@@ -49,6 +49,21 @@ struct Masked {
     return {hospitals, cohort.members, options};
   }
 };
+
+const PublicBounds bounds{{{"age", 18, 120},
+                           {"sex", 1, 2},
+                           {"ph.ecog", 0, 5},
+                           {"large", 0, 120e9},
+                           {"small", 0, 120e-9},
+                           {"days", 0, 50000},
+                           {"same", 0, 1},
+                           {"none", 0, 1}},
+                          1000};
+CoxFitOptions all() {
+  CoxFitOptions options;
+  options.asking.pooled = DisclosureRules::off();
+  return options;
+}
 
 /// Coefficients to 1e-6, relative to their size and error.
 void agree(const CoxFit& masked, const CoxFit& open) {
@@ -87,7 +102,8 @@ TEST_CASE("lung cancer at ten hospitals: masked sums give the coefficients of op
   CoxPlan plan = study("lung").plan;
   plan.stratify_by_site = true;
   const CoxFit open = fit(ten, plan);
-  const CoxFit first = fit_cox(sums, plan);
+  plan.bounds = bounds;
+  const CoxFit first = fit_cox(sums, plan, all());
   agree(first, open);
   CHECK(first.sites.size() == 10);
   CHECK(std::fabs(first.coefficients[1] - open.coefficients[1]) > 0);  // something was rounded
@@ -108,11 +124,15 @@ TEST_CASE("other units, categories, strata within hospitals, and the same questi
   plan.stratify_by_site = true;
   plan.covariates = {{"large", false, {}}, {"sex", true, {"1", "2"}}};
   const CoxFit open = fit(four, plan);
-  agree(fit_cox(sums, plan), open);
-  agree(fit_cox(sums, plan), open);
+  plan.bounds = bounds;
+  agree(fit_cox(sums, plan, all()), open);
+  agree(fit_cox(sums, plan, all()), open);
   plan.covariates = {{"small", false, {}}, {"ph.ecog", false, {}}};
   plan.strata = "sex";
-  agree(fit_cox(sums, plan), fit(four, plan));
+  CoxPlan without = plan;
+  without.bounds = {};
+  agree(fit_cox(sums, plan, all()), fit(four, without));
+  agree(fit(four, plan), fit(four, without));  // in the clear bounds change but the rounding
 }
 
 TEST_CASE("one baseline hazard for all on a public grid: masked sums give the pooled coefficients to 1e-6") {
@@ -122,10 +142,11 @@ TEST_CASE("one baseline hazard for all on a public grid: masked sums give the po
   auto sums = masked.sums();
   CoxPlan plan = study("lung").plan;
   plan.stratify_by_site = false;
+  plan.bounds = bounds;
   for (double time = 50; time < 1000; time += 50) plan.time_grid.push_back(time);
   for (const Ties ties : {Ties::efron, Ties::breslow}) {
     plan.ties = ties;
-    const CoxFit found = fit_cox(sums, plan);
+    const CoxFit found = fit_cox(sums, plan, all());
     const CoxFit open = fit(ten, plan);
     CoxFit pooled = fit({table}, plan);
     pooled.concordance.reset();  // which several hospitals do not tell
@@ -147,7 +168,8 @@ TEST_CASE("where all times are public, masked sums give R's coxph of all rows") 
   plan.stratify_by_site = false;
   plan.ties = Ties::breslow;
   plan.time_grid = all_times(table);
-  const CoxFit found = fit_cox(sums, plan);
+  plan.bounds = bounds;
+  const CoxFit found = fit_cox(sums, plan, all());
   const std::vector<double> coefficients{0.011041136385707521, -0.551889569637656, 0.46294704033454986},
       errors{0.009266770114202268, 0.16774244801782776, 0.11357405206057965};
   for (std::size_t j = 0; j < 3; ++j) {
@@ -160,9 +182,9 @@ TEST_CASE("where all times are public, masked sums give R's coxph of all rows") 
   plan.strata_levels = {"1", "2"};
   CoxFit pooled = fit({table}, plan);
   pooled.concordance.reset();
-  agree(fit_cox(sums, plan), pooled);
+  agree(fit_cox(sums, plan, all()), pooled);
   plan.strata_levels.clear();
-  refuses([&] { return fit_cox(sums, plan); }, "the levels of the strata are not named");
+  refuses([&] { return fit_cox(sums, plan, all()); }, "the levels of the strata are not named");
 }
 
 TEST_CASE("ranges of sums at each time grow where weights do, and nothing is clipped") {
@@ -183,11 +205,12 @@ TEST_CASE("ranges of sums at each time grow where weights do, and nothing is cli
   plan.covariates = parse_covariates("x");
   plan.stratify_by_site = false;
   plan.time_grid = {1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000};
+  plan.bounds = {{{"x", 0, 20}}, 1000};
   Masked masked(three);
   auto sums = masked.sums();
   const CoxFit open = fit(three, plan);
   CHECK(open.coefficients[0] > 0.5);
-  agree(fit_cox(sums, plan), open);
+  agree(fit_cox(sums, plan, all()), open);
 
   CoxRiskSets::Plan step;
   static_cast<CoxPlan&>(step) = plan;
@@ -241,21 +264,24 @@ TEST_CASE("rules hold every interval at every hospital in masked sums too") {
   DisclosureRules rules;
   rules.columns = {"time", "dead", "x"};
   rules.time_grid = {10, 20, 30, 40, 50};
+  rules.bounds["x"] = {0, 10};
+  rules.most_rows = 1000;
   CoxPlan plan;
   plan.outcome = {"time", "dead"};
   plan.covariates = parse_covariates("x");
   plan.stratify_by_site = false;
   plan.time_grid = rules.time_grid;
+  plan.bounds = {{{"x", 0, 10}}, 1000};
   std::vector<Table> tables{hospital(1, false), hospital(2, false), hospital(3, false), hospital(4, true)};
   Masked masked(tables, rules);
   auto sums = masked.sums();
-  const CoxFit found = fit_cox(sums, plan);
+  const CoxFit found = fit_cox(sums, plan, all());
   REQUIRE(found.left_out.size() == 1);
   CHECK(found.left_out[0].message.find("smallest_cell") != std::string::npos);
   tables.pop_back();
   agree(found, fit(tables, plan));
   plan.time_grid = {20, 40};
-  refuses([&] { return fit_cox(sums, plan); }, error::disclosure, "time_grid");
+  refuses([&] { return fit_cox(sums, plan, all()); }, error::disclosure, "time_grid");
 }
 
 TEST_CASE("problems are seen in masked sums too; what is no sum is refused") {
@@ -270,9 +296,10 @@ TEST_CASE("problems are seen in masked sums too; what is no sum is refused") {
   auto sums = masked.sums();
   CoxPlan plan = study("lung").plan;
   plan.stratify_by_site = true;
+  plan.bounds = bounds;
   const auto with = [&](const std::string& covariates) {
     plan.covariates = parse_covariates(covariates);
-    return [&] { return fit_cox(sums, plan); };
+    return [&] { return fit_cox(sums, plan, all()); };
   };
   refuses(with("age,same"), error::invalid_data, "covariate \"same\" is constant");
   refuses(with("age,days"), error::invalid_data, "is a linear combination of \"");
@@ -283,28 +310,75 @@ TEST_CASE("problems are seen in masked sums too; what is no sum is refused") {
   refuses(with("age"), "over a transport that only sums");
 }
 
-TEST_CASE("ranges hold what hospitals send, and a hospital refuses what they do not") {
+TEST_CASE("ranges hold whatever a hospital sends that keeps to the public bounds; others refuse") {
   const Table& table = study("lung").table;
   ScaledCoxPlan plan;
   static_cast<CoxPlan&>(plan) = study("lung").plan;
+  plan.bounds = {{{"age", 39, 82}, {"sex", 1, 2}, {"ph.ecog", 0, 3}}, 228};  // only just
   plan.means = {62, 1.4, 0.95};
   plan.scales = {9, 0.5, 0.7};
-  const auto rows = cohort_rows(table, {}, columns_of(plan));
-  const auto prepared = CoxSiteStep::prepare(plan, table.select(rows));
-  CoxSiteStep::Broadcast step{plan, {0.1, -0.3, 0.3}, 227, 164};
-  CHECK(CoxSiteStep::answer(prepared, step, DisclosureRules::off()).vectors.size() == 3);
-  const auto segments = CoxSiteStep::vector_segments(step);
-  REQUIRE(segments.size() == 3);
-  CHECK(segments[2].clip == 65536);  // the power of two from 164 * 227
-  CHECK_FALSE(segments[2].weighted);
-  step.events = 1;
-  step.rows = 1;
-  refuses([&] { return CoxSiteStep::answer(prepared, step, DisclosureRules::off()); }, error::refused,
-          "beyond the range");
-  const CoxMoments::Broadcast moments{plan, {0, 0, 0}, {1, 1, 1}, 227};
-  const auto columns = CoxMoments::prepare(plan, table.select(rows));
-  refuses([&] { return CoxMoments::answer(columns, moments, DisclosureRules::off()); }, error::refused,
-          "beyond the range");
+  const auto rows = table.select(cohort_rows(table, {}, columns_of(plan)));
+  const auto within = [](const Summand<double>& reply, const std::vector<detail::NamedRange>& ranges) {
+    REQUIRE(reply.vectors.size() == ranges.size());
+    for (std::size_t i = 0; i < ranges.size(); ++i) {
+      CHECK(reply.vectors[i].name == ranges[i].name);
+      CHECK(reply.vectors[i].values.size() == ranges[i].size);
+    }
+    return detail::within(reply, ranges);
+  };
+  const auto prepared = CoxSiteStep::prepare(plan, rows);
+  for (const double b : {0.0, 0.3, -2.0, 20.0, 1e4}) {
+    const CoxSiteStep::Broadcast step{plan, {b, -b, b}};
+    CHECK(within(CoxSiteStep::answer(prepared, step, DisclosureRules::off()), CoxSiteStep::ranges(step)));
+  }
+  for (const double mean : {0.0, 60.0, -1e3}) {
+    const CoxMoments::Broadcast moments{plan, {mean, mean, mean}, {20, 0.5, 1.5}};
+    CHECK(within(CoxMoments::answer(CoxMoments::prepare(plan, rows), moments, DisclosureRules::off()),
+                 CoxMoments::ranges(moments)));
+  }
+  const CoxConcordance::Broadcast pairs{plan, {0.1, 0, 0.3}};
+  CHECK(within(CoxConcordance::answer(CoxConcordance::prepare(plan, rows), pairs, DisclosureRules::off()),
+               CoxConcordance::ranges(pairs)));
+  const auto refused = [&](const std::string& why) {
+    refuses([&] { return CoxSiteStep::prepare(plan, rows); }, error::refused, why);
+    refuses([&] { return CoxMoments::prepare(plan, rows); }, error::refused, why);
+    refuses([&] { return CoxConcordance::prepare(plan, rows); }, error::refused, why);
+  };
+  plan.bounds.columns[0].upper = 81;
+  refused("column \"age\": a value here is outside of the public bounds 39 to 81");
+  plan.bounds.columns[0].upper = 82;
+  plan.bounds.most_rows = 226;
+  refused("there are more rows here than the 226");
+  plan.bounds = {};
+  refuses([&] { return CoxSiteStep::ranges({plan, {0, 0, 0}}); }, error::invalid_argument, "most_rows");
+  refuses([&] { return CoxConcordance::ranges({plan, {0, 0, 0}}); }, error::invalid_argument, "most_rows");
+}
+
+TEST_CASE("sums of too few patients of all hospitals together are not shown unless rules are off") {
+  Masked masked(by_value(study("lung").table, "hospital"));
+  auto sums = masked.sums();
+  CoxPlan plan = study("lung").plan;
+  plan.stratify_by_site = true;
+  plan.covariates = {{"age", false, {}}, {"sex", true, {"1", "2"}}};
+  plan.bounds = bounds;
+  CoxFitOptions held;
+  const auto refused = [&](const std::string& why) {
+    refuses([&] { return fit_cox(sums, plan, held); }, error::disclosure, why);
+    held.asking.pooled = {};
+  };
+  CHECK(fit_cox(sums, plan, held).n == 228);
+  held.asking.pooled.minimum_rows = 229;
+  refused("minimum_rows: in all hospitals together");
+  held.asking.pooled.minimum_events = 166;
+  refused("minimum_events: in all hospitals together");
+  held.asking.pooled.rows_per_parameter = 115;
+  refused("rows_per_parameter: in all hospitals together");
+  held.asking.pooled.smallest_cell = 64;  // 63 have no event
+  refused("smallest_cell: in all hospitals together");
+  plan.covariates = {{"age", false, {}}, {"ph.ecog", true, {"0", "1", "2", "3"}}};  // of one patient
+  refused("smallest_cell: in all hospitals together");
+  plan.bounds = {};
+  refuses([&] { return fit_cox(sums, plan, all()); }, error::invalid_argument, "most_rows");
 }
 
 }  // namespace statistics_secure_cox_test

@@ -24,6 +24,9 @@ using refusals_test::refuses;
 
 namespace {
 
+/// Nobody's secret: nothing is held against the sums.
+const AnalysisOptions all{{}, DisclosureRules::off()};
+
 /// The ten hospitals of the lung cancer table, as members of secure sums and in the clear.
 struct Lung {
   InProcess clear{InProcessOptions{.threads = 1}};
@@ -129,6 +132,35 @@ TEST_CASE("under rules the masked counts are those that each hospital would tell
   CHECK(hidden.censored == open.censored);
   Lung exact(DisclosureRules::off());
   CHECK(hidden.events != pooled(exact.clear, by_sex()).events);
+}
+
+TEST_CASE(
+    "curves and tests of too few patients of all hospitals together are not shown unless rules are off") {
+  Lung lung(DisclosureRules::off());
+  auto secure = lung.secure();
+  SurvivalPlan old = by_sex();
+  old.cohort.filters = {parse_filter("age >= 77")};
+  SurvivalPlan tested = old;
+  tested.times.clear();
+  const auto refused = [](auto work) { refuses(work, error::disclosure, "in all hospitals together"); };
+  refused([&] { return kaplan_meier(secure, old).curves.size(); });
+  refused([&] { return log_rank(secure, old).groups.size(); });
+  refused([&] { return log_rank(secure, tested, {{}, 0, true}).groups.size(); });
+  CHECK(kaplan_meier(secure, old, {all}).curves.size() == 2);
+  CHECK(log_rank(secure, old, {all}).groups.size() == 2);
+  CHECK(log_rank(secure, tested, {all, 0, true}).groups.size() == 2);
+  CHECK(kaplan_meier(secure, by_sex()).curves.size() == 2);
+  CHECK(kaplan_meier(lung.clear, old).curves.size() == 2);  // each hospital has held its own
+  LogRankOptions events{{}, 0, true};
+  events.analysis.pooled.minimum_events = 54;  // of the women 53 died
+  tested = by_sex();
+  tested.times.clear();
+  refuses([&] { return log_rank(secure, tested, events).groups.size(); }, error::disclosure,
+          "minimum_events: in all");
+  KaplanMeierOptions few;
+  few.analysis.pooled.minimum_events = 54;
+  refuses([&] { return kaplan_meier(secure, by_sex(), few).curves.size(); }, error::disclosure,
+          "minimum_events: in all");
 }
 
 TEST_CASE("levels and times must be given, for nobody can be asked") {

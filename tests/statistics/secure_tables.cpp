@@ -56,6 +56,8 @@ struct MaskedHospitals {
 
 const PublicBounds bounds{{{"time", 0, 2000}, {"age", 18, 120}, {"meal.cal", 0, 10000}}, 1000};
 const std::vector<std::string> columns{"time", "age", "meal.cal"};
+/// Nobody's secret: nothing is held against the sums.
+const AnalysisOptions all{{}, DisclosureRules::off()};
 
 }  // namespace
 
@@ -66,7 +68,7 @@ static_assert(SummingTransport<SecureAggregation<InProcess>, ColumnSums> &&
 TEST_CASE("secure tables: descriptions of masked answers are those of the plain ones") {
   MaskedHospitals hospitals;
   const DescribePlan plan{{}, columns, "sex", {"1", "2"}, bounds};
-  const Description masked = describe(*hospitals.secure, plan);
+  const Description masked = describe(*hospitals.secure, plan, {true, all});
   const Description plain = describe(hospitals.plain, plan);
   REQUIRE(masked.columns.size() == 9);
   CHECK(masked.sites.size() == 10);
@@ -98,8 +100,8 @@ TEST_CASE("secure tables: descriptions of masked answers are those of the plain 
 TEST_CASE("secure tables: counts are exact") {
   MaskedHospitals hospitals;
   const HistogramPlan bins{{}, "age", {30, 40, 50, 60, 70, 80, 90}, 1000};
-  CHECK(histogram(*hospitals.secure, bins).counts == histogram(hospitals.plain, bins).counts);
-  CHECK(histogram(*hospitals.secure, bins).counts ==
+  CHECK(histogram(*hospitals.secure, bins, {10, {}, all}).counts == histogram(hospitals.plain, bins).counts);
+  CHECK(histogram(*hospitals.secure, bins, {10, {}, all}).counts ==
         reference()["lung"]["hist_age"]["counts"].get<std::vector<std::size_t>>());
   refuses(
       [&] {
@@ -115,7 +117,7 @@ TEST_CASE("secure tables: counts are exact") {
                        "hospital",
                        {"1", "3", "6", "11", "12", "13", "16", "21", "22", "99"},
                        1000};
-  const CrossTable masked = cross_table(*hospitals.secure, table);
+  const CrossTable masked = cross_table(*hospitals.secure, table, {false, 0.95, all});
   const CrossTable plain = cross_table(hospitals.plain, table);
   CHECK(masked.table.counts == plain.table.counts);
   REQUIRE(masked.mantel_haenszel);
@@ -128,7 +130,9 @@ TEST_CASE("secure tables: counts are exact") {
       error::invalid_argument, "a stratum of its own");
 
   const QuantilePlan grid{{}, {"age"}, "", {}, {{"age", 18, 120, 103}}, 1000};
-  const QuantileTable quantile = quantiles(*hospitals.secure, grid);
+  QuantileOptions options;
+  options.asking = all;
+  const QuantileTable quantile = quantiles(*hospitals.secure, grid, options);
   for (std::size_t i = 0; i < 7; ++i)
     CHECK(quantile.at("age").quantiles[i].upper ==
           quantiles(hospitals.plain, grid).at("age").quantiles[i].upper);
@@ -152,13 +156,117 @@ TEST_CASE("secure tables: a hospital with a value beyond the bounds takes no par
   // One patient of hospital 12 was observed for 1022 days, all others for at most 1010.
   PublicBounds narrow = bounds;
   narrow.columns[0].upper = 1015;
-  const Description got = describe(*hospitals.secure, {{}, {"time"}, "", {}, narrow});
+  const Description got = describe(*hospitals.secure, {{}, {"time"}, "", {}, narrow}, {true, all});
   REQUIRE(got.left_out.size() == 1);
   CHECK(got.left_out[0].client == ClientId("12"));
   CHECK(got.left_out[0].error == "refused");
   CHECK(got.left_out[0].message.find("1022") == std::string::npos);
   CHECK(got.sites.size() == 9);
   CHECK(got.at("time").n < 228);
+}
+
+TEST_CASE("secure tables: what all hospitals together tell is held to rules, as one hospital holds its own") {
+  MaskedHospitals hospitals;
+  const auto few = [](const std::string& filter) { return Cohort{"", {parse_filter(filter)}}; };
+  // Of 4 patients; of 11, where four moments need 40; of more than 40.
+  const std::string in_all = "in all hospitals together are fewer than 10 complete rows";
+  refuses(
+      [&] {
+        return describe(*hospitals.secure, {few("age >= 79"), {"age"}, "", {}, bounds});
+      },
+      error::disclosure, in_all);
+  refuses(
+      [&] {
+        return describe(*hospitals.secure, {few("age >= 76"), {"age"}, "", {}, bounds});
+      },
+      error::disclosure, "rows_per_parameter");
+  CHECK(describe(*hospitals.secure, {few("age >= 71"), {"age"}, "", {}, bounds}).at("age").n >= 40);
+  refuses(
+      [&] {
+        return histogram(*hospitals.secure, {few("age >= 79"), "age", {0, 120}, 1000});
+      },
+      error::disclosure, in_all);
+  refuses(
+      [&] {
+        return quantiles(*hospitals.secure,
+                         {few("age >= 79"), {"age"}, "", {}, {{"age", 18, 120, 103}}, 1000});
+      },
+      error::disclosure, in_all);
+  refuses(
+      [&] {
+        return correlation(*hospitals.secure, {few("age >= 79"), {"age", "time"}, bounds});
+      },
+      error::disclosure, in_all);
+  refuses(
+      [&] {
+        return cross_table(*hospitals.secure,
+                           {few("age >= 79"), "sex", {"1", "2"}, "dead", {"0", "1"}, "", {}, 1000});
+      },
+      error::disclosure, in_all);
+
+  // Small groups are hidden, by all hospitals, and a further one with each.
+  const DescribePlan by_ecog{{}, {"age"}, "ph.ecog", {"0", "1", "2", "3"}, bounds};
+  const Description shown = describe(*hospitals.secure, by_ecog);
+  const Description whole = describe(*hospitals.secure, by_ecog, {true, all});
+  CHECK(whole.at("age", "3").n == 1);
+  CHECK(shown.at("age", "3").n == 0);
+  CHECK_FALSE(shown.at("age", "3").mean);
+  CHECK(shown.at("age", "3").hidden == 10);
+  CHECK(shown.at("age", "2").n == 0);
+  CHECK(shown.at("age", "1").n == whole.at("age", "1").n);
+  CHECK(shown.at("age").n == whole.at("age").n);
+  refuses(
+      [&] {
+        return anova(*hospitals.secure, {{}, "age", "ph.ecog", {"0", "1", "2", "3"}, bounds});
+      },
+      error::disclosure, "too few patients are of level");
+
+  const CrossTablePlan table{{}, "sex", {"1", "2"}, "ph.ecog", {"0", "1", "2"}, "", {}, 1000};
+  CrossTablePlan open_table = table;
+  open_table.cohort = few("ph.ecog <= 2");
+  CHECK(cross_table(*hospitals.secure, open_table).hidden == std::vector<std::size_t>(6, 0));
+  // Four men and two women with a score of 50, eleven and eight with 60.
+  CrossTablePlan small{few("ph.karno <= 60"), "sex", {"1", "2"}, "ph.karno", {"50", "60"}, "", {}, 1000};
+  const CrossTable hidden = cross_table(hospitals.plain, small);
+  std::size_t least = 1000;
+  for (const double count : hidden.table.counts) {
+    if (count > 0) least = (std::min)(least, static_cast<std::size_t>(count));
+  }
+  REQUIRE(least < 5);
+  try {
+    const CrossTable told = cross_table(*hospitals.secure, small);
+    for (std::size_t i = 0; i < 4; ++i) {
+      if (hidden.table.counts[i] > 0 && hidden.table.counts[i] < 5) CHECK(told.hidden[i] == 10);
+      if (told.hidden[i] > 0) CHECK(told.table.counts[i] == 0);
+    }
+    CHECK_FALSE(told.chi_square);
+  } catch (const Error& e) {
+    CHECK(e.id() == error::disclosure);  // where hiding is not enough
+  }
+
+  // A bin of 2 (ages from 30 to 40) is hidden with the next small one, of 4.
+  const HistogramPlan bins{{}, "age", {30, 40, 50, 60, 70, 80, 90}, 1000};
+  const Histogram told = histogram(*hospitals.secure, bins);
+  const Histogram every = histogram(*hospitals.secure, bins, {10, {}, all});
+  for (std::size_t i = 0; i < every.counts.size(); ++i) {
+    if (every.counts[i] > 0 && every.counts[i] < 5) CHECK(told.hidden[i] == 10);
+    CHECK(told.counts[i] == (told.hidden[i] > 0 ? 0 : every.counts[i]));
+  }
+  CHECK(told.hidden[0] == 10);
+
+  // Steps of a quantile's counts are of five patients at least: the interval is wider, and holds the exact one.
+  QuantilePlan grid{{}, {"age"}, "", {}, {{"age", 18, 120, 103}}, 1000};
+  QuantileOptions exact;
+  exact.asking = all;
+  const QuantileTable held = quantiles(*hospitals.secure, grid);
+  const QuantileTable free = quantiles(*hospitals.secure, grid, exact);
+  bool wider = false;
+  for (std::size_t i = 0; i < held.at("age").quantiles.size(); ++i) {
+    CHECK(held.at("age").quantiles[i].lower <= free.at("age").quantiles[i].lower);
+    CHECK(held.at("age").quantiles[i].upper >= free.at("age").quantiles[i].upper);
+    wider = wider || held.at("age").quantiles[i].upper > free.at("age").quantiles[i].upper;
+  }
+  CHECK(wider);
 }
 
 }  // namespace statistics_secure_tables_test

@@ -12,6 +12,7 @@
 #include "healthai/statistics/column_levels.hpp"
 #include "healthai/statistics/column_sums.hpp"
 #include "healthai/statistics/describe.hpp"
+#include "healthai/statistics/histogram.hpp"
 #include "refusals.hpp"
 #include "statistics/toy.hpp"
 #include "test_folder.hpp"
@@ -122,6 +123,93 @@ TEST_CASE("site: what may not be asked is refused whatever the rows are, and unf
                               {{{}, "ward", "a"}});
       },
       error::invalid_data, "there is a level that was not agreed");
+}
+
+TEST_CASE("site: bounds that a request names are judged by the policy's, and tell nothing of the data") {
+  DisclosureRules rules = open_rules();
+  rules.bounds["age"] = {18, 120};
+  rules.most_rows = 100;
+  const auto with = [](double lower, double upper, std::uint64_t most) {
+    DescribePlan plan;
+    plan.columns = {"age"};
+    plan.bounds = {{{"age", lower, upper}}, most};
+    return plan;
+  };
+  // Ages from 50 to 109, and from 20 to 79: whatever is asked, the same is refused.
+  for (const double youngest : {50.0, 20.0}) {
+    const StatisticsSite site(patients(60, youngest), rules);
+    const TaskHandlers handlers = site.in_sum().handlers<ColumnSums, BinCounts>();
+    for (const double upper : {60.0, 79.0, 80.0, 109.0, 110.0, 119.9})
+      forbids<ColumnSums>(handlers, {with(18, upper, 100), {}}, "bounds: the column \"age\"");
+    for (const double lower : {18.1, 20.0, 50.0})
+      forbids<ColumnSums>(handlers, {with(lower, 120, 100), {}}, "bounds: the column \"age\"");
+    for (const std::uint64_t most : {1U, 59U, 60U, 99U}) {
+      forbids<ColumnSums>(handlers, {with(18, 120, most), {}}, "most_rows: the policy says");
+      forbids<BinCounts>(handlers, {{{}, "age", {0, 60, 120}, most}}, "most_cut_points");
+    }
+    CHECK_NOTHROW(ask<ColumnSums>(handlers, {with(18, 120, 100), {}}));
+    CHECK_NOTHROW(ask<ColumnSums>(handlers, {with(0, 1000, 1000000), {}}));
+    DescribePlan other = with(18, 120, 100);
+    other.columns = {"score"};
+    other.bounds.columns = {{"score", -1e6, 1e6}};
+    forbids<ColumnSums>(handlers, {other, {}}, "bounds: the column \"score\" has no public bounds here");
+  }
+}
+
+TEST_CASE("site: a hospital beyond its own bounds says so once, whichever cohort is asked for") {
+  DisclosureRules rules = open_rules();
+  rules.bounds["age"] = {18, 105};  // of 50 to 109
+  rules.bounds["score"] = {0, 59};
+  rules.most_rows = 60;
+  DescribePlan plan;
+  plan.columns = {"age"};
+  plan.moments = 2;
+  plan.bounds = {{{"age", 0, 1000}}, 60};
+  for (const char* cohort : {"age < 200", "age < 80", "age > 106"}) {
+    plan.cohort = where(cohort);
+    forbids<ColumnSums>(
+        StatisticsSite(patients(60), rules).in_sum().handlers<ColumnSums>(), {plan, {}},
+        "bounds: the column \"age\" has a value outside of the bounds of this hospital's policy");
+  }
+  plan.columns = {"score"};
+  plan.bounds = {{{"score", 0, 59}}, 60};
+  plan.cohort = where("age < 80");
+  CHECK_NOTHROW(ask<ColumnSums>(StatisticsSite(patients(60), rules).handlers<ColumnSums>(), {plan, {}}));
+  rules.most_rows = 59;
+  forbids<ColumnSums>(StatisticsSite(patients(60), rules).handlers<ColumnSums>(), {plan, {}},
+                      "most_rows: there are more rows here than the policy says");
+  plan.bounds = {};  // without bounds nobody minds
+  CHECK_NOTHROW(ask<ColumnSums>(StatisticsSite(patients(60), rules).handlers<ColumnSums>(), {plan, {}}));
+}
+
+TEST_CASE("site: moments of a column of few values tell how many have each, and are held to smallest_cell") {
+  const auto described = [](const std::vector<double>& counts, std::uint64_t moments, bool in_sum = false) {
+    Table table("few");
+    std::vector<double> stages;
+    for (std::size_t value = 0; value < counts.size(); ++value)
+      stages.insert(stages.end(), static_cast<std::size_t>(counts[value]), static_cast<double>(value));
+    table.add_numeric("age", stages);
+    DescribePlan plan;
+    plan.columns = {"age"};
+    plan.moments = moments;
+    const StatisticsSite site(table, open_rules());
+    const TaskHandlers handlers = (in_sum ? site.in_sum() : site).handlers<ColumnSums>();
+    try {
+      static_cast<void>(ask<ColumnSums>(handlers, {plan, {}}));
+    } catch (const Error& e) {
+      return std::string(e.what());
+    }
+    return std::string("told");
+  };
+  const std::string small = "smallest_cell: here is a number that stands for fewer than 5 patients";
+  CHECK(described({40, 20, 4}, 4) == small);
+  CHECK(described({40, 20, 9, 4}, 4) == small);
+  CHECK(described({40, 20, 9, 9, 4}, 4) == small);
+  CHECK(described({40, 20, 9, 9, 9, 4}, 4) == "told");  // five equations do not tell six counts
+  CHECK(described({40, 20, 9, 9, 5}, 4) == "told");
+  CHECK(described({40, 20, 4}, 2) == small);
+  CHECK(described({40, 20, 9, 4}, 2) == "told");
+  CHECK(described({40, 20, 4}, 4, true) == "told");  // of the sum alone
 }
 
 TEST_CASE("site: filters of an approved cohort are not quoted") {

@@ -15,6 +15,8 @@
 #include "healthai/core/failure.hpp"
 #include "healthai/server/ask.hpp"
 #include "healthai/statistics/concept.hpp"
+#include "healthai/statistics/disclosure.hpp"
+#include "healthai/statistics/disclosure_refusal.hpp"
 #include "healthai/statistics/sums.hpp"
 #include "healthai/transport/concept.hpp"
 
@@ -23,6 +25,9 @@ namespace healthai {
 /// How an analysis asks.
 struct AnalysisOptions {
   std::optional<std::chrono::milliseconds> deadline{};  ///< for each answer; not set: never mind how long
+  /// Where a transport shows sums only, no hospital can hold its rules about sizes: they are held here against the sizes of all hospitals
+  /// together, before a result is shown. Those of the hospitals, say; `DisclosureRules::off()` for data that are nobody's secret.
+  PooledRules pooled{};
 };
 
 /// The coordinator's side of an analysis: asks the same hospitals again and again, and adds up what they answer. Sums are in the order of
@@ -44,7 +49,7 @@ class Analysis {
   static constexpr bool shows = Transport<TransportType, T>;
 
   explicit Analysis(TransportType& transport, AnalysisOptions options = {})
-      : transport_(&transport), options_(options), sites_(transport.clients()) {
+      : transport_(&transport), options_(std::move(options)), sites_(transport.clients()) {
     std::ranges::sort(sites_);
     if (sites_.empty())
       throw Error(error::no_clients, "an analysis needs at least one hospital, and none is there");
@@ -54,6 +59,22 @@ class Analysis {
   [[nodiscard]] const std::vector<ClientId>& sites() const noexcept { return sites_; }
   /// Those whose rules forbid it, with the rule.
   [[nodiscard]] const std::vector<Failure>& left_out() const noexcept { return left_out_; }
+
+  /// The rules for what all hospitals together tell with statistic T: those of the options where only sums are seen; off where
+  /// each hospital has held its own.
+  template <Task T>
+  [[nodiscard]] DisclosureRules pooled_rules() const {
+    if constexpr (Transport<TransportType, T>) {
+      return DisclosureRules::off();
+    } else {
+      return options_.pooled.rules();
+    }
+  }
+  /// Holds these rules against sizes of all hospitals together. \throws Error (`disclosure`) naming the rule
+  template <Task T>
+  void require_pooled(const Disclosure& pooled) const {
+    healthai::require_pooled(pooled_rules<T>(), pooled);
+  }
 
   /// Calls `work` until all sums in it were over the same sites: anew without those whose rules forbid a later question.
   /// \throws Error (`disclosure`) when none is left

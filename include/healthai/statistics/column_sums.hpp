@@ -15,6 +15,7 @@
 #include "healthai/statistics/analysis.hpp"
 #include "healthai/statistics/concept.hpp"
 #include "healthai/statistics/detail/patient_cells.hpp"
+#include "healthai/statistics/detail/pooled_groups.hpp"
 #include "healthai/statistics/groups.hpp"
 #include "healthai/statistics/moments.hpp"
 #include "healthai/statistics/public_bounds.hpp"
@@ -85,7 +86,7 @@ struct DescribedCells {
   }
   /// Which cells a hospital does not tell: small groups of a column, whose other groups and total it tells. A group is small if it has
   /// fewer patients than a cell needs, or than so many moments need. \throws Error (`disclosure`) where that takes more than hiding, and where
-  /// a group that is told has two values, one of them of few patients: its mean would be that count
+  /// a group that is told has few values, one of them of few patients: its moments would tell that count
   [[nodiscard]] std::vector<bool> hidden(std::size_t groups, const DisclosureRules& rules) const {
     std::vector<bool> all(values.size(), false);
     if (!rules.enforced || rules.in_sum) return all;
@@ -99,8 +100,8 @@ struct DescribedCells {
       for (std::size_t g = 1; g < groups; ++g) {
         all[first + g] = (*some)[g - 1];
         if (all[first + g]) continue;
-        for (const double count : counts_of_two(values[first + g])) {
-          if (count < static_cast<double>(rules.smallest_cell)) refuse_cells();
+        for (const double count : counts_of_few(values[first + g])) {
+          if (count > 0 && count < static_cast<double>(rules.smallest_cell)) refuse_cells();
         }
       }
     }
@@ -122,11 +123,11 @@ struct DescribedCells {
     }
     return told;
   }
-  /// How many have each value, of a column of two; of others nothing.
-  [[nodiscard]] static std::vector<double> counts_of_two(const std::vector<double>& some) {
-    PatientGroups two;
-    two.add_if_binary(some);
-    return two.cells();
+  /// How many have each value, of a column of so few that the moments tell it; of others nothing.
+  [[nodiscard]] std::vector<double> counts_of_few(const std::vector<double>& some) const {
+    PatientGroups few;
+    few.add_if_few(some, moments + 1);
+    return few.cells();
   }
   /// The rows of the cells that it tells.
   [[nodiscard]] std::vector<std::vector<std::size_t>> told(std::size_t groups,
@@ -138,10 +139,16 @@ struct DescribedCells {
     }
     return sets;
   }
-  [[nodiscard]] Disclosure disclosure(const DescribePlan& plan) const {
+  [[nodiscard]] static Disclosure question(const DescribePlan& plan) {
     Disclosure what;
-    what.rows = rows;
     what.columns = with_group(plan.columns, plan.by);
+    if (!plan.by.empty()) what.levels[plan.by] = plan.levels;
+    tell_bounds(what, plan.bounds);
+    return what;
+  }
+  [[nodiscard]] Disclosure disclosure(const DescribePlan& plan) const {
+    Disclosure what = question(plan);
+    what.rows = rows;
     what.parameters = static_cast<std::size_t>(plan.moments);
     for (std::size_t cell = 0; cell < values.size(); cell += plan.groups()) {
       what.cells.push_back(static_cast<double>(values[cell].size()));
@@ -149,10 +156,9 @@ struct DescribedCells {
       if (!values[cell].empty()) what.rows = (std::min)(what.rows, values[cell].size());
     }
     for (std::size_t cell = 0; cell < values.size(); cell += plan.groups()) {
-      const std::vector<double> counts = counts_of_two(values[cell]);
+      const std::vector<double> counts = counts_of_few(values[cell]);
       what.cells.insert(what.cells.end(), counts.begin(), counts.end());
     }
-    if (!plan.by.empty()) what.levels[plan.by] = plan.levels;
     return what;
   }
 };
@@ -188,6 +194,8 @@ struct ColumnSums : SummedStatistic {
   [[nodiscard]] static Prepared prepare(const Plan& plan, const Table& rows) {
     return detail::DescribedCells::of(plan, rows, true);
   }
+  /// What is asked, before rows are read.
+  [[nodiscard]] static Disclosure question(const Plan& plan) { return Prepared::question(plan); }
   [[nodiscard]] static Disclosure disclosure(const Plan& plan, const Prepared& prepared) {
     return prepared.disclosure(plan);
   }
@@ -276,15 +284,20 @@ struct GroupMoments {
 };
 
 /// Two sums over the hospitals: numbers and means, then powers about the means.
-/// \param plan with its levels. \throws Error as Analysis::sum
+/// \param plan with its levels. \throws Error (`disclosure`) where only sums are seen and all hospitals together have too few patients; as
+/// Analysis::sum
 template <class TransportType>
 [[nodiscard]] GroupMoments group_moments(Analysis<TransportType>& analysis, const DescribePlan& plan) {
   const Sums first = analysis.template sum<ColumnSums>({plan, {}});
   const std::size_t cells = plan.cells();
-  const auto n = first.vector("n", cells);
-  const auto missing = first.vector("missing", cells);
-  const auto sum = first.vector("sum", cells);
-  const auto hidden = first.vector("hidden", cells);
+  const auto numbers = [&](const char* name) {
+    const auto sums = first.vector(name, cells);
+    return std::vector<double>(sums.begin(), sums.end());
+  };
+  detail::PooledGroups told{numbers("n"), numbers("missing"), numbers("sum"), numbers("hidden")};
+  told.hold(analysis.template pooled_rules<ColumnSums>(), plan.groups(),
+            static_cast<std::size_t>(plan.moments), first.sites.size());
+  const auto& [n, missing, sum, hidden] = told;
   ColumnSums::Broadcast about{plan, std::vector<double>(cells)};
   for (std::size_t cell = 0; cell < cells; ++cell)
     about.centres[cell] = n[cell] > 0 ? sum[cell] / n[cell] : 0;
@@ -304,7 +317,7 @@ template <class TransportType>
       resolution = scale.unit * std::sqrt(level * static_cast<double>(second.sites.size()) / n[cell]);
     }
     std::array<double, 4> four{};
-    for (std::size_t k = 0; k < moments; ++k) four[k] = powers[moments * cell + k];
+    for (std::size_t k = 0; k < moments && n[cell] > 0; ++k) four[k] = powers[moments * cell + k];
     result.cells.push_back(
         Moments::of(n[cell], scale.to_x(about.centres[cell]), four, scale.unit, resolution));
     result.missing.push_back(missing[cell]);

@@ -27,6 +27,8 @@ namespace healthai {
 ///   time that may not be asked for.
 /// - Optional: `T::question_name`, where it is not `T::name`: statistics that share it tell the same of the rows of an equal plan, and are
 ///   not compared with each other.
+/// - Optional: `T::told_plan(plan)`, a part of the plan that says of whom the answers tell. Plans that agree in it are one question then:
+///   the steps of a fit, which differ in units, are not compared with each other.
 /// - Optional, of one that tells each of several groups apart (bins, levels, cells): `T::groups(plan, prepared, rules)`, the rows of each group that
 ///   it does not hide under these rules, counted from 0 among those of `prepare`; or, of one that hides none, `T::groups(plan, prepared)`. They are
 ///   compared with those of earlier answers, as the cohort is. Where `rules.in_sum` it refuses nothing for being small.
@@ -96,7 +98,13 @@ template <Statistic T>
     text = T::name;
   }
   text += '\n';
-  for (const std::byte byte : to_bytes(plan)) text += static_cast<char>(byte);
+  std::vector<std::byte> asked;
+  if constexpr (requires { T::told_plan(plan); }) {
+    asked = to_bytes(T::told_plan(plan));
+  } else {
+    asked = to_bytes(plan);
+  }
+  for (const std::byte byte : asked) text += static_cast<char>(byte);
   return text;
 }
 }  // namespace detail

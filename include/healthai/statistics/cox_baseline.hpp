@@ -41,9 +41,11 @@ struct CoxBaseline {
   struct Prepared {
     detail::CoxSiteRows site{};
     std::vector<double>
-        leaving{};  ///< on a grid: the patients whose time each of its times is, and those beyond
+        leaving{};  ///< on a grid: the patients whose time each of its times is, and those beyond; before them those with an event and
+                    ///< those without
   };
   static constexpr std::string_view name = "cox_baseline.f64";
+  static constexpr std::string_view question_name = "cox";
 
   [[nodiscard]] static std::vector<std::string> columns(const Plan& plan) { return columns_of(plan); }
   [[nodiscard]] static std::vector<std::string> complete(const Plan& plan) { return columns_of(plan); }
@@ -52,7 +54,8 @@ struct CoxBaseline {
     if (plan.time_grid.empty()) return prepared;
     const SurvivalOutcomes outcomes = detail::cox_outcomes(plan, rows);
     const std::size_t intervals = plan.time_grid.size() + 1;
-    prepared.leaving.assign(prepared.site.levels.size() * intervals, 0);
+    const std::size_t size = prepared.site.levels.size() * intervals;
+    prepared.leaving.assign(3 * size, 0);  // with an event, without one, all
     for (std::size_t row = 0; row < outcomes.rows(); ++row) {
       const std::string level = plan.strata.empty() ? std::string() : level_text(rows, plan.strata, row);
       const auto stratum = static_cast<std::size_t>(
@@ -61,7 +64,9 @@ struct CoxBaseline {
       const auto interval = static_cast<std::size_t>(
           std::lower_bound(plan.time_grid.begin(), plan.time_grid.end(), outcomes.times[row]) -
           plan.time_grid.begin());
-      ++prepared.leaving[stratum * intervals + interval];
+      const std::size_t cell = stratum * intervals + interval;
+      ++prepared.leaving[(outcomes.events[row] == 1 ? 0 : size) + cell];
+      ++prepared.leaving[2 * size + cell];
     }
     return prepared;
   }
@@ -74,13 +79,21 @@ struct CoxBaseline {
   }
   [[nodiscard]] static Disclosure disclosure(const Plan& plan, const Prepared& prepared) {
     Disclosure what =
-        detail::cox_disclosure(plan, prepared.site.rows, prepared.site.events, prepared.site.cells);
+        detail::cox_disclosure(plan, prepared.site.rows, prepared.site.events, prepared.site.groups.cells());
     what.cells.insert(what.cells.end(), prepared.leaving.begin(), prepared.leaving.end());
     what.times = plan.time_grid;
     what.single_values = plan.time_grid.empty();
     detail::tell_strata(what, plan, prepared.site.levels, prepared.site.patients);
     return what;
   }
+  /// The rows of each level and stratum, and of each value of a column of few, for comparison with other answers.
+  [[nodiscard]] static std::vector<std::vector<std::size_t>> groups(const Plan& /*plan*/,
+                                                                    const Prepared& prepared,
+                                                                    const DisclosureRules& rules) {
+    return detail::cox_groups_told(prepared.site.groups, prepared.site.stratum_of,
+                                   prepared.site.levels.size(), rules);
+  }
+  [[nodiscard]] static CoxPlan told_plan(const Plan& plan) { return detail::cox_told_plan(plan); }
   [[nodiscard]] static const std::vector<double>& coefficients(const Broadcast& broadcast) noexcept {
     return broadcast.coefficients;
   }

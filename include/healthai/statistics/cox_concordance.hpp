@@ -23,17 +23,16 @@ namespace healthai {
 /// How many pairs of patients of the same hospital, and the same level of the strata, a linear predictor orders as their survival times do, and
 /// what the standard error of that share is made of. Pairs across hospitals are nobody's to count.
 ///
-/// Ranges, where sums are of whole numbers: there are at most n^2 pairs of n rows, and none is in more than n of them.
+/// Ranges, where sums are of whole numbers: there are at most n^2 pairs of n rows, and none is in more than n of them; n by the public bounds.
 struct CoxConcordance : SummedStatistic {
   using Plan = ScaledCoxPlan;
   struct Broadcast {
     ScaledCoxPlan plan{};
     std::vector<double> coefficients{};  ///< per scale of each term
-    double rows = 0;                     ///< of all hospitals, where ranges need it; 0: they do not
 
     template <class Archive>
     void serialize(Archive& archive, unsigned /*version*/) {
-      archive& plan& coefficients& rows;
+      archive& plan& coefficients;
     }
   };
   /// The times, events and covariates of the rows of one stratum.
@@ -45,22 +44,27 @@ struct CoxConcordance : SummedStatistic {
     std::map<std::string, Stratum> strata{};
     std::size_t rows = 0;
     std::size_t events = 0;
-    std::vector<double> cells{};
+    detail::PatientGroups groups{};
+    std::map<std::string, std::vector<std::size_t>> rows_of{};  ///< of each stratum
   };
   static constexpr std::string_view name = "cox_concordance.f64";
+  static constexpr std::string_view question_name = "cox";
 
   [[nodiscard]] static std::vector<std::string> columns(const Plan& plan) { return columns_of(plan); }
   [[nodiscard]] static std::vector<std::string> complete(const Plan& plan) { return columns_of(plan); }
   [[nodiscard]] static Prepared prepare(const Plan& plan, const Table& rows) {
+    detail::require_bounded(plan, rows);
     const SurvivalOutcomes outcomes = detail::cox_outcomes(plan, rows);
     const DesignMatrix x = detail::scaled_model_matrix(plan, rows);
     Prepared prepared{{},
                       outcomes.rows(),
                       outcomes.num_events(),
-                      detail::cross_tables(rows, plan.covariates, outcomes.events)};
+                      detail::groups_of(rows, plan.covariates, outcomes.events),
+                      {}};
     for (std::size_t row = 0; row < x.rows; ++row) {
-      Stratum& stratum =
-          prepared.strata[plan.strata.empty() ? std::string() : level_text(rows, plan.strata, row)];
+      const std::string level = plan.strata.empty() ? std::string() : level_text(rows, plan.strata, row);
+      Stratum& stratum = prepared.strata[level];
+      prepared.rows_of[level].push_back(row);
       stratum.times.push_back(outcomes.times[row]);
       stratum.events.push_back(outcomes.events[row]);
       const auto values = x.row(row);
@@ -71,7 +75,7 @@ struct CoxConcordance : SummedStatistic {
   /// What is asked, before rows are read.
   [[nodiscard]] static Disclosure question(const Plan& plan) { return detail::cox_question(plan); }
   [[nodiscard]] static Disclosure disclosure(const Plan& plan, const Prepared& prepared) {
-    Disclosure what = detail::cox_disclosure(plan, prepared.rows, prepared.events, prepared.cells);
+    Disclosure what = detail::cox_disclosure(plan, prepared.rows, prepared.events, prepared.groups.cells());
     std::vector<std::string> levels;
     std::vector<double> patients;
     for (const auto& [level, stratum] : prepared.strata) {
@@ -81,10 +85,23 @@ struct CoxConcordance : SummedStatistic {
     detail::tell_strata(what, plan, levels, patients);
     return what;
   }
+  /// The rows of each level and stratum, and of each value of a column of few, for comparison with other answers.
+  [[nodiscard]] static std::vector<std::vector<std::size_t>> groups(const Plan& /*plan*/,
+                                                                    const Prepared& prepared,
+                                                                    const DisclosureRules& rules) {
+    std::vector<std::size_t> stratum_of(prepared.rows);
+    std::size_t number = 0;
+    for (const auto& [level, rows] : prepared.rows_of) {
+      for (const std::size_t row : rows) stratum_of[row] = number;
+      ++number;
+    }
+    return detail::cox_groups_told(prepared.groups, std::move(stratum_of), number, rules);
+  }
+  [[nodiscard]] static CoxPlan told_plan(const Plan& plan) { return detail::cox_told_plan(plan); }
   [[nodiscard]] static const std::vector<double>& coefficients(const Broadcast& broadcast) noexcept {
     return broadcast.coefficients;
   }
-  /// \throws Error (`invalid_argument`) for other numbers of coefficients than of terms; (`refused`) for a sum beyond its range
+  /// \throws Error (`invalid_argument`) for other numbers of coefficients than of terms
   [[nodiscard]] static Reply answer(const Prepared& prepared, const Broadcast& broadcast,
                                     const DisclosureRules& /*rules*/) {
     const std::size_t terms = broadcast.coefficients.size();
@@ -107,18 +124,17 @@ struct CoxConcordance : SummedStatistic {
       influence[1] += counts.um;
       influence[2] += counts.mm;
     }
-    Reply reply = SummandBuilder().add("pairs", pairs).add("influence", influence).take();
-    if (broadcast.rows > 0 && !detail::within(reply, ranges(broadcast)))
-      throw Error(error::refused, "a number of pairs is beyond the range that was agreed for it");
-    return reply;
+    return SummandBuilder().add("pairs", pairs).add("influence", influence).take();
   }
   [[nodiscard]] static std::size_t bytes(const Broadcast& broadcast) noexcept {
     return detail::cox_plan_bytes(broadcast.plan) + 3 * sizeof(double) * broadcast.coefficients.size();
   }
   using SummedStatistic::bytes;
 
+  /// \throws Error (`invalid_argument`) without public bounds
   [[nodiscard]] static std::vector<detail::NamedRange> ranges(const Broadcast& broadcast) {
-    const double n = (std::max)(broadcast.rows, 1.0);
+    broadcast.plan.bounds.require({});
+    const auto n = static_cast<double>(broadcast.plan.bounds.most_rows);
     return {{"pairs", 5, n * n}, {"influence", 3, n * n * n}};
   }
   template <class Segment = secagg::VectorSegment>

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "healthai/core/error.hpp"
@@ -15,6 +16,7 @@
 #include "healthai/statistics/detail/patient_cells.hpp"
 #include "healthai/statistics/detail/sum_ranges.hpp"
 #include "healthai/statistics/disclosure.hpp"
+#include "healthai/statistics/public_bounds.hpp"
 #include "healthai/statistics/sums.hpp"
 
 namespace healthai {
@@ -26,14 +28,29 @@ struct CoxRows {
   DesignMatrix x{};  ///< as they are, not scaled
   std::size_t rows = 0;
   std::size_t events = 0;
-  std::vector<double> cells{};
+  PatientGroups groups{};
 
   [[nodiscard]] static CoxRows of(const CoxPlan& plan, const Table& table) {
+    require_bounded(plan, table);
     const SurvivalOutcomes outcomes = cox_outcomes(plan, table);
     return {model_matrix(table, plan.covariates), outcomes.rows(), outcomes.num_events(),
-            cross_tables(table, plan.covariates, outcomes.events)};
+            groups_of(table, plan.covariates, outcomes.events)};
   }
 };
+/// For comparison with other answers: the levels of the strata too. \param groups  of covariates and events
+[[nodiscard]] inline std::vector<std::vector<std::size_t>> cox_groups_told(PatientGroups groups,
+                                                                           std::vector<std::size_t> strata,
+                                                                           std::size_t levels,
+                                                                           const DisclosureRules& rules) {
+  if (levels > 1) groups.add(std::move(strata), levels);
+  return groups.told(rules);
+}
+/// What all questions of a regression are: they tell of the same rows.
+[[nodiscard]] inline CoxPlan cox_told_plan(const CoxPlan& plan) {
+  CoxPlan told = plan;
+  told.bounds = {};
+  return told;
+}
 /// What is asked, whoever's rows it is asked of. Times that are rounded to one grid and to another, with the same patients, would tell the
 /// few that are between the two.
 [[nodiscard]] inline Disclosure cox_question(const CoxPlan& plan) {
@@ -42,6 +59,7 @@ struct CoxRows {
   what.levels = levels_of(plan.covariates);
   if (!plan.strata_levels.empty()) what.levels[plan.strata] = plan.strata_levels;
   what.rounded_to = plan.time_grid;
+  tell_bounds(what, plan.bounds);
   return what;
 }
 [[nodiscard]] inline Disclosure cox_disclosure(const CoxPlan& plan, std::size_t rows, std::size_t events,
@@ -69,109 +87,28 @@ inline void tell_strata(Disclosure& what, const CoxPlan& plan, const std::vector
   return 200 + 32 * plan.covariates.size() + sizeof(double) * plan.time_grid.size();
 }
 
-/// Of how many orders of magnitude CoxMagnitudes tells one from the next: 2^(4 i - 128), for i from 0.
-inline constexpr std::size_t cox_magnitudes = 65;
-[[nodiscard]] inline double cox_magnitude(std::size_t i) noexcept {
-  return std::ldexp(1.0, 4 * static_cast<int>(i) - 128);
-}
-
 }  // namespace detail
-
-/// How many rows and events there are, and of which order of magnitude each term is: the smallest power of 16 that is at least its root
-/// mean square at the hospital, counted by hospitals. What ranges of later sums of whole numbers are made from; in the clear nobody needs
-/// it.
-struct CoxMagnitudes : SummedStatistic {
-  using Plan = CoxPlan;
-  struct Broadcast {
-    CoxPlan plan{};
-
-    template <class Archive>
-    void serialize(Archive& archive, unsigned /*version*/) {
-      archive& plan;
-    }
-  };
-  using Prepared = detail::CoxRows;
-  static constexpr std::string_view name = "cox_magnitudes.f64";
-
-  [[nodiscard]] static std::vector<std::string> columns(const Plan& plan) { return columns_of(plan); }
-  [[nodiscard]] static std::vector<std::string> complete(const Plan& plan) { return columns_of(plan); }
-  [[nodiscard]] static Prepared prepare(const Plan& plan, const Table& rows) {
-    return detail::CoxRows::of(plan, rows);
-  }
-  /// What is asked, before rows are read.
-  [[nodiscard]] static Disclosure question(const Plan& plan) { return detail::cox_question(plan); }
-  [[nodiscard]] static Disclosure disclosure(const Plan& plan, const Prepared& prepared) {
-    return detail::cox_disclosure(plan, prepared.rows, prepared.events, prepared.cells);
-  }
-  /// \throws Error (`refused`) for a column beyond 2^128, or more than 2^40 rows
-  [[nodiscard]] static Reply answer(const Prepared& prepared, const Broadcast& broadcast,
-                                    const DisclosureRules& /*rules*/) {
-    const std::size_t terms = prepared.x.cols;
-    std::vector<double> magnitudes(terms * detail::cox_magnitudes);
-    for (std::size_t j = 0; j < terms && prepared.rows > 0; ++j) {
-      double squares = 0;
-      for (std::size_t row = 0; row < prepared.rows; ++row) {
-        const double x = prepared.x.values[row * terms + j];
-        squares += x * x;
-      }
-      const double root = std::sqrt(squares / static_cast<double>(prepared.rows));
-      std::size_t magnitude = 0;
-      while (magnitude < detail::cox_magnitudes && !(root <= detail::cox_magnitude(magnitude))) ++magnitude;
-      if (magnitude == detail::cox_magnitudes)
-        throw Error(error::refused, "a covariate has values beyond 2^128; change its unit");
-      magnitudes[j * detail::cox_magnitudes + magnitude] = 1;
-    }
-    Reply reply = SummandBuilder()
-                      .add("n", static_cast<double>(prepared.rows))
-                      .add("events", static_cast<double>(prepared.events))
-                      .add("magnitudes", magnitudes)
-                      .take();
-    if (!detail::within(reply, ranges(broadcast)))
-      throw Error(error::refused, "there are more than 2^40 rows");
-    return reply;
-  }
-  [[nodiscard]] static std::size_t bytes(const Broadcast& broadcast) noexcept {
-    return detail::cox_plan_bytes(broadcast.plan);
-  }
-  using SummedStatistic::bytes;
-
-  [[nodiscard]] static std::vector<detail::NamedRange> ranges(const Broadcast& broadcast) {
-    return {{"n", 1, 0x1p40},
-            {"events", 1, 0x1p40},
-            {"magnitudes", term_names(broadcast.plan.covariates).size() * detail::cox_magnitudes, 1}};
-  }
-  template <class Segment = secagg::VectorSegment>
-  [[nodiscard]] static std::vector<Segment> vector_segments(const Broadcast& broadcast) {
-    return detail::segments_of<Segment>(ranges(broadcast));
-  }
-  template <class Segment = secagg::ScalarSegment>
-  [[nodiscard]] static std::vector<Segment> scalar_segments(const Broadcast& /*broadcast*/) {
-    return {};
-  }
-};
-static_assert(Statistic<CoxMagnitudes>);
 
 /// Sums of the terms of a Cox regression and of their squares, as (x - mean) / scale, and how many rows and events there are. Asked for
 /// means first and then for squares about these, so that nothing cancels. "other" counts the hospitals at which a term has another value
 /// than -1, 0 and 1.
 ///
-/// Ranges, where sums are of whole numbers: with a scale of at least the root mean square at each hospital, and a mean of at most the
-/// scale, sums are at most 2 n and those of squares at most 4 n, n being the rows of all.
+/// Ranges, where sums are of whole numbers, follow from the public bounds: a hospital that keeps to them has nothing to refuse.
 struct CoxMoments : SummedStatistic {
   using Plan = CoxPlan;
   struct Broadcast {
     CoxPlan plan{};
     std::vector<double> means{};
     std::vector<double> scales{};
-    double rows = 0;  ///< of all hospitals, where ranges need it; 0: they do not
 
     template <class Archive>
     void serialize(Archive& archive, unsigned /*version*/) {
-      archive& plan& means& scales& rows;
+      archive& plan& means& scales;
     }
   };
   using Prepared = detail::CoxRows;
   static constexpr std::string_view name = "cox_moments.f64";
+  static constexpr std::string_view question_name = "cox";
 
   [[nodiscard]] static std::vector<std::string> columns(const Plan& plan) { return columns_of(plan); }
   [[nodiscard]] static std::vector<std::string> complete(const Plan& plan) { return columns_of(plan); }
@@ -181,10 +118,17 @@ struct CoxMoments : SummedStatistic {
   /// What is asked, before rows are read.
   [[nodiscard]] static Disclosure question(const Plan& plan) { return detail::cox_question(plan); }
   [[nodiscard]] static Disclosure disclosure(const Plan& plan, const Prepared& prepared) {
-    return detail::cox_disclosure(plan, prepared.rows, prepared.events, prepared.cells);
+    return detail::cox_disclosure(plan, prepared.rows, prepared.events, prepared.groups.cells());
   }
+  /// The rows of each level, and of each value of a column of few, for comparison with other answers.
+  [[nodiscard]] static std::vector<std::vector<std::size_t>> groups(const Plan& /*plan*/,
+                                                                    const Prepared& prepared,
+                                                                    const DisclosureRules& rules) {
+    return prepared.groups.told(rules);
+  }
+  [[nodiscard]] static CoxPlan told_plan(const Plan& plan) { return detail::cox_told_plan(plan); }
   /// \throws Error (`invalid_argument`) for other numbers of means or scales than of terms, a mean that is not finite or a scale that is not
-  /// finite and above 0; (`refused`) for a sum beyond its range
+  /// finite and above 0
   [[nodiscard]] static Reply answer(const Prepared& prepared, const Broadcast& broadcast,
                                     const DisclosureRules& /*rules*/) {
     const std::size_t terms = prepared.x.cols;
@@ -201,29 +145,36 @@ struct CoxMoments : SummedStatistic {
         if (x != -1 && x != 0 && x != 1) other[j] = 1;
       }
     }
-    Reply reply = SummandBuilder()
-                      .add("n", static_cast<double>(prepared.rows))
-                      .add("events", static_cast<double>(prepared.events))
-                      .add("other", other)
-                      .add("sums", sums)
-                      .add("squares", squares)
-                      .take();
-    if (broadcast.rows > 0 && !detail::within(reply, ranges(broadcast)))
-      throw Error(error::refused, "a sum of a covariate is beyond the range that was agreed for it");
-    return reply;
+    return SummandBuilder()
+        .add("n", static_cast<double>(prepared.rows))
+        .add("events", static_cast<double>(prepared.events))
+        .add("other", other)
+        .add("sums", sums)
+        .add("squares", squares)
+        .take();
   }
   [[nodiscard]] static std::size_t bytes(const Broadcast& broadcast) noexcept {
     return detail::cox_plan_bytes(broadcast.plan) + 2 * sizeof(double) * broadcast.means.size();
   }
   using SummedStatistic::bytes;
 
+  /// \throws Error (`invalid_argument`) without public bounds
   [[nodiscard]] static std::vector<detail::NamedRange> ranges(const Broadcast& broadcast) {
-    const std::size_t terms = broadcast.means.size();
-    return {{"n", 1, broadcast.rows},
-            {"events", 1, broadcast.rows},
-            {"other", terms, 1},
-            {"sums", terms, 2 * broadcast.rows},
-            {"squares", terms, 4 * broadcast.rows}};
+    const std::vector<ValueBounds> bounds = detail::bounds_of_terms(broadcast.plan);
+    const auto rows = static_cast<double>(broadcast.plan.bounds.most_rows);
+    const std::size_t terms = (std::min)(
+        {bounds.size(), broadcast.means.size(), broadcast.scales.size()});  // others are refused by `answer`
+    double farthest = 1;
+    for (std::size_t j = 0; j < terms; ++j) {
+      for (const double bound : {bounds[j].lower, bounds[j].upper})
+        farthest =
+            (std::max)(farthest, (1 + 1e-9) * std::fabs(bound - broadcast.means[j]) / broadcast.scales[j]);
+    }
+    return {{"n", 1, rows},
+            {"events", 1, rows},
+            {"other", bounds.size(), 1},
+            {"sums", bounds.size(), rows * farthest},
+            {"squares", bounds.size(), rows * farthest * farthest}};
   }
   template <class Segment = secagg::VectorSegment>
   [[nodiscard]] static std::vector<Segment> vector_segments(const Broadcast& broadcast) {

@@ -13,6 +13,7 @@
 #include "healthai/model/detail/partial_likelihood.hpp"
 #include "healthai/statistics/cohort.hpp"
 #include "healthai/statistics/covariates.hpp"
+#include "healthai/statistics/public_bounds.hpp"
 #include "healthai/statistics/survival_outcome.hpp"
 
 namespace healthai {
@@ -32,12 +33,15 @@ struct CoxPlan {
       strata_levels{};  ///< of that column; needed without `stratify_by_site`; empty: they are asked for
   Ties ties = Ties::efron;
   std::vector<double> time_grid{};  ///< if not empty, times are rounded up to it (see `round_up_to_grid`)
+  /// Of each covariate that is a number, and of the rows of a hospital. Needed for secure aggregation only, where the ranges of sums follow from
+  /// them.
+  PublicBounds bounds{};
   friend bool operator==(const CoxPlan&, const CoxPlan&) = default;
 
   template <class Archive>
   void serialize(Archive& archive, unsigned /*version*/) {
     auto efron = static_cast<std::uint8_t>(ties == Ties::efron ? 1 : 0);
-    archive& cohort& outcome& covariates& stratify_by_site& strata& strata_levels& efron& time_grid;
+    archive& cohort& outcome& covariates& stratify_by_site& strata& strata_levels& efron& time_grid& bounds;
     ties = efron != 0 ? Ties::efron : Ties::breslow;
   }
 };
@@ -73,6 +77,46 @@ namespace detail {
   round_up_to_grid(outcomes, plan.time_grid);
   for (double& time : outcomes.times) time = (std::min)(time, (std::numeric_limits<double>::max)());
   return outcomes;
+}
+
+/// The columns of numbers, of which masked answers need public bounds.
+[[nodiscard]] inline std::vector<std::string> bounded_columns(const CoxPlan& plan) {
+  std::vector<std::string> names;
+  for (const Covariate& covariate : plan.covariates) {
+    if (!covariate.categorical) names.push_back(covariate.column);
+  }
+  return names;
+}
+/// \throws Error (`refused`) for a value, or a number of rows, beyond the public bounds
+inline void require_bounded(const CoxPlan& plan, const Table& rows) {
+  require_rows_within(plan.bounds, rows.rows());
+  for (const std::string& column : bounded_columns(plan)) {
+    if (plan.bounds.find(column) == nullptr) continue;
+    for (const double value : rows.numeric(column)) require_within(plan.bounds, column, value);
+  }
+}
+/// Between which numbers each term is: categories between 0 and 1. \throws Error (`invalid_argument`) where the public bounds do not say it
+[[nodiscard]] inline std::vector<ValueBounds> bounds_of_terms(const CoxPlan& plan) {
+  plan.bounds.require(bounded_columns(plan));
+  std::vector<ValueBounds> all;
+  for (const Covariate& covariate : plan.covariates) {
+    ValueBounds one{0, 1};
+    if (!covariate.categorical) {
+      const ColumnBounds& known = *plan.bounds.find(covariate.column);
+      one = {known.lower, known.upper};
+    }
+    all.insert(all.end(), term_names({covariate}).size(), one);
+  }
+  return all;
+}
+/// How far apart two values of a term can be, in its scale, for each; a little more, as scaling rounds.
+[[nodiscard]] inline std::vector<double> widths_of_terms(const ScaledCoxPlan& plan) {
+  std::vector<double> widths;
+  for (const ValueBounds& bounds : bounds_of_terms(plan)) {
+    if (widths.size() == plan.scales.size()) break;
+    widths.push_back((1 + 1e-9) * (bounds.upper - bounds.lower) / plan.scales[widths.size()]);
+  }
+  return widths;
 }
 
 /// \throws Error (`invalid_argument`) for a mean that is not finite, or a scale that is not finite and above 0

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -27,7 +28,10 @@
 #include "healthai/statistics/cox_site_step.hpp"
 #include "healthai/statistics/detail/cox_problems.hpp"
 #include "healthai/statistics/detail/risk_set_likelihood.hpp"
+#include "healthai/statistics/detail/sum_ranges.hpp"
+#include "healthai/statistics/disclosure.hpp"
 #include "healthai/statistics/distinct_times.hpp"
+#include "healthai/statistics/public_bounds.hpp"
 #include "healthai/statistics/site.hpp"
 #include "healthai/transport/concept.hpp"
 
@@ -50,7 +54,6 @@ struct CoxFitOptions {
 inline TaskHandlers& offer_cox(const StatisticsSite& site, TaskHandlers& handlers) {
   site.offer<ColumnLevels>(handlers);
   site.offer<DistinctTimes>(handlers);
-  site.offer<CoxMagnitudes>(handlers);
   site.offer<CoxMoments>(handlers);
   site.offer<CoxSiteStep>(handlers);
   site.offer<CoxConcordance>(handlers);
@@ -87,9 +90,15 @@ class CoxFitter {
     const auto sites = static_cast<double>(analysis_.sites().size());
     if (!within_sites_) ascending.noise = 1e-12 * fit_.events_as_double();
     if (!visible) {  // whole numbers of 2^-50 of the ranges of CoxSiteStep, or of CoxRiskSets for each cell
-      ascending.noise = sites * fit_.events_as_double() * fit_.rows_as_double() * 0x1p-48;
-      if (!within_sites_) ascending.noise *= static_cast<double>(risk_sets_.cells.size());
-      ascending.rounding = 1e-10;
+      const std::vector<NamedRange> ranges =
+          CoxSiteStep::ranges({plan_, std::vector<double>(plan_.scales.size(), 1.0)});
+      ascending.noise = 4 * sites * power_of_two_from(ranges[2].most) * 0x1p-50;
+      ascending.rounding = 1e-10 + sites * power_of_two_from(ranges[0].most) * 0x1p-50;
+      if (!within_sites_) {
+        ascending.noise = sites * fit_.events_as_double() * fit_.rows_as_double() * 0x1p-48 *
+                          static_cast<double>(risk_sets_.cells.size());
+        ascending.rounding = 1e-10;
+      }
       ascending.rest = 1e-7;
     }
     const Ascent ascent = newton_ascent(
@@ -149,21 +158,15 @@ class CoxFitter {
   /// Means and scales of the terms, rows and events.
   void standardise() {
     const std::size_t terms = term_names(plan_.covariates).size();
-    std::vector<double> units(terms, 1.0);
-    double range = 0;
-    if constexpr (!visible) {
-      const Sums sums = analysis_.template sum<CoxMagnitudes>({plan_});
-      range = std::round(sums.number("n"));
-      const auto counts = sums.vector("magnitudes", terms * cox_magnitudes);
-      for (std::size_t j = 0; j < terms; ++j) {
-        for (std::size_t i = 0; i < cox_magnitudes; ++i) {
-          if (counts[j * cox_magnitudes + i] > 0.5) units[j] = cox_magnitude(i);
-        }
-      }
-      range = (std::max)(range, 1.0);
+    std::vector<double> means, units;
+    for (const Covariate& covariate : plan_.covariates) {
+      // Between its public bounds a covariate is from -1 to 1; without any it is as it is.
+      const ColumnScale scale =
+          covariate.categorical ? ColumnScale{} : scale_of(plan_.bounds, covariate.column);
+      means.insert(means.end(), term_names({covariate}).size(), scale.origin);
+      units.insert(units.end(), term_names({covariate}).size(), scale.unit);
     }
-    std::vector<double> means(terms);
-    const Sums first = analysis_.template sum<CoxMoments>({plan_, means, units, range});
+    const Sums first = analysis_.template sum<CoxMoments>({plan_, means, units});
     fit_.result.n = static_cast<std::size_t>(std::llround(first.number("n")));
     fit_.result.events = static_cast<std::size_t>(std::llround(first.number("events")));
     const std::string data = "Cox regression: " + std::to_string(fit_.result.n) +
@@ -177,16 +180,23 @@ class CoxFitter {
     }
     const double n = fit_.rows_as_double();
     const auto total = first.vector("sums", terms);
+    require_pooled(total);
     const auto other = first.vector("other", terms);
-    for (std::size_t j = 0; j < terms; ++j) means[j] = units[j] * total[j] / n;
-    const Sums second = analysis_.template sum<CoxMoments>({plan_, means, units, range});
+    for (std::size_t j = 0; j < terms; ++j) means[j] += units[j] * total[j] / n;
+    const CoxMoments::Broadcast about{plan_, means, units};
+    const Sums second = analysis_.template sum<CoxMoments>(about);
+    double noise = 0;  // the mean square that rounding makes of a constant covariate
+    if (!visible)
+      noise = 4 * power_of_two_from(CoxMoments::ranges(about).back().most) * 0x1p-50 *
+              static_cast<double>(second.sites.size()) / n;
     const auto rest = second.vector("sums", terms);
     const auto squares = second.vector("squares", terms);
     const std::vector<std::string> names = term_names(plan_.covariates);
     for (std::size_t j = 0; j < terms; ++j) {
       const double shift = rest[j] / n;
-      const double scale = units[j] * std::sqrt((std::max)(squares[j] / n - shift * shift, 0.0));
-      if (!(scale > (std::max)(1e-12 * std::fabs(means[j]), visible ? 0.0 : 1e-6 * units[j]))) {
+      const double square = (std::max)(squares[j] / n - shift * shift, 0.0);
+      const double scale = units[j] * std::sqrt(square);
+      if (!(scale > 1e-12 * std::fabs(means[j]) && square > noise)) {
         throw Error(error::invalid_data, "Cox regression: covariate " + detail::quoted(names[j]) +
                                              " is constant: it has the same value in all " +
                                              std::to_string(fit_.result.n) + " rows; leave it out");
@@ -195,6 +205,28 @@ class CoxFitter {
       plan_.scales.push_back(scale);
       fit_.result.means.push_back(other[j] > 0.5 ? means[j] + units[j] * shift : 0.0);
     }
+  }
+
+  /// The rules about sizes, where no hospital can hold them: of all, of events, and of each level. \param total  of each term
+  /// \throws Error (`disclosure`)
+  void require_pooled(std::span<const double> total) const {
+    Disclosure pooled;
+    pooled.rows = fit_.result.n;
+    pooled.events = fit_.result.events;
+    pooled.parameters = total.size();
+    pooled.cells = {fit_.events_as_double(), fit_.rows_as_double() - fit_.events_as_double()};
+    std::size_t first = 0;
+    for (const Covariate& covariate : plan_.covariates) {
+      const std::size_t last = first + term_names({covariate}).size();
+      double others = fit_.rows_as_double();
+      for (std::size_t j = first; covariate.categorical && j < last; ++j) {
+        pooled.cells.push_back(std::round(total[j]));
+        others -= pooled.cells.back();
+      }
+      if (covariate.categorical) pooled.cells.push_back(others);
+      first = last;
+    }
+    analysis_.template require_pooled<CoxSiteStep>(pooled);
   }
 
   /// The event times of each stratum, with how many events there are.
@@ -242,8 +274,7 @@ class CoxFitter {
     }
   }
   [[nodiscard]] AscentPoint evaluate_within(const std::vector<double>& at) {
-    const Sums sums = analysis_.template sum<CoxSiteStep>(
-        {plan_, at, visible ? 0 : fit_.rows_as_double(), visible ? 0 : fit_.events_as_double()});
+    const Sums sums = analysis_.template sum<CoxSiteStep>({plan_, at});
     const std::size_t terms = at.size();
     return {sums.number("log_likelihood"), sums.column("score", terms),
             from_packed_lower(sums.vector("information", terms * (terms + 1) / 2), terms)};
@@ -320,8 +351,7 @@ class CoxFitter {
           "within them";
       return;
     }
-    const Sums sums =
-        analysis_.template sum<CoxConcordance>({plan_, at, visible ? 0 : fit_.rows_as_double()});
+    const Sums sums = analysis_.template sum<CoxConcordance>({plan_, at});
     const auto pairs = sums.vector("pairs", 5);
     const auto influence = sums.vector("influence", 3);
     Concordance found{0, 0, pairs[0], pairs[1], pairs[2], pairs[3], pairs[4]};
@@ -406,7 +436,7 @@ class CoxFitter {
 /// not matter.
 ///
 /// - `plan.stratify_by_site`: the partial likelihood stratified by hospital, as R's `coxph(... + strata(hospital))`. Each step is one sum of
-///   log-likelihoods, scores and informations. Also over secure aggregation; then the levels of categories must be named.
+///   log-likelihoods, scores and informations. Also over secure aggregation; then the levels of categories must be named, and `plan.bounds` given.
 /// - else: one baseline hazard, as `coxph(...)`, or one for each level of `plan.strata`, from sums over the patients at risk at each event
 ///   time (see CoxRiskSets), in blocks of bounded memory. Exact event times are agreed on first, which rules forbid; with
 ///   `plan.time_grid` the times are those of the grid. With one hospital there is no difference, and it is fitted as above. Also over
@@ -418,7 +448,8 @@ class CoxFitter {
 ///
 /// Equal to the pooled fit up to rounding; over secure aggregation coefficients are off by some 1e-9 of their standard errors.
 /// \tparam TransportType  see Analysis
-/// \throws Error (`invalid_argument`) for a plan that nobody can answer; (`invalid_data`), with the column's name, where there is no event
+/// \throws Error (`invalid_argument`) for a plan that nobody can answer, or over a transport that only sums without public bounds; (`disclosure`)
+/// where there are too few patients of all hospitals together (`options.asking.pooled`); (`invalid_data`), with the column's name, where there is no event
 /// at all, for a covariate that is constant, or a linear combination of others, among those who are compared, and where a coefficient
 /// grows for ever (monotone likelihood); as Analysis::sum
 template <class TransportType>
@@ -428,6 +459,7 @@ template <class TransportType>
     throw Error(error::invalid_argument,
                 "a Cox regression: expected at least one iteration and a confidence between 0 and 1");
   }
+  if constexpr (!Transport<TransportType, CoxSiteStep>) plan.bounds.require(detail::bounded_columns(plan));
   Analysis<TransportType> analysis(transport, options.asking);
   return analysis.over_the_same_sites(
       [&] { return detail::CoxFitter<TransportType>(transport, analysis, plan, options).fit(); });

@@ -14,6 +14,7 @@
 #include "healthai/statistics/concept.hpp"
 #include "healthai/statistics/cox_moments.hpp"
 #include "healthai/statistics/cox_plan.hpp"
+#include "healthai/statistics/detail/patient_cells.hpp"
 #include "healthai/statistics/detail/sum_ranges.hpp"
 #include "healthai/statistics/disclosure.hpp"
 #include "healthai/statistics/sums.hpp"
@@ -83,11 +84,15 @@ struct CoxEventCounts : SummedStatistic {
   struct Prepared {
     std::vector<double> events{};  ///< of each stratum at each time
     std::vector<double>
-        leaving{};  ///< the patients whose time is from one of the times to before the next, and those at each of the grid
+        leaving{};  ///< the patients whose time is from one of the times to before the next, those with and without an event among them,
+                    ///< and those at each of the grid
     std::size_t rows = 0;
     std::size_t all_events = 0;
+    detail::PatientGroups patients{};
+    std::vector<std::size_t> stratum_of{};
   };
   static constexpr std::string_view name = "cox_event_counts.f64";
+  static constexpr std::string_view question_name = "cox";
 
   [[nodiscard]] static std::vector<std::string> columns(const Plan& plan) { return columns_of(plan); }
   [[nodiscard]] static std::vector<std::string> complete(const Plan& plan) { return columns_of(plan); }
@@ -97,8 +102,12 @@ struct CoxEventCounts : SummedStatistic {
     const std::vector<std::size_t> strata = detail::cox_strata(plan, rows);
     const std::size_t count = plan.strata.empty() ? 1 : plan.strata_levels.size();
     const std::size_t times = plan.times.size();
-    Prepared prepared{std::vector<double>(count * times), std::vector<double>(count * (times + 1)),
-                      outcomes.rows(), outcomes.num_events()};
+    Prepared prepared{std::vector<double>(count * times),
+                      std::vector<double>(count * (times + 1)),
+                      outcomes.rows(),
+                      outcomes.num_events(),
+                      detail::groups_of(rows, plan.covariates, outcomes.events),
+                      strata};
     for (std::size_t row = 0; row < outcomes.rows(); ++row) {
       const auto after = static_cast<std::size_t>(
           std::upper_bound(plan.times.begin(), plan.times.end(), outcomes.times[row]) - plan.times.begin());
@@ -108,7 +117,13 @@ struct CoxEventCounts : SummedStatistic {
         throw Error(error::invalid_data, "there is an event at a time that was not agreed on");
       ++prepared.events[strata[row] * times + after - 1];
     }
+    // The events leave as they are, and with risk sets those without one.
+    std::vector<double> others(prepared.leaving);
+    for (std::size_t i = 0; i < prepared.events.size(); ++i)
+      others[i / times * (times + 1) + i % times + 1] -= prepared.events[i];
     const std::vector<double> on_grid = detail::leaving_on_grid(plan, outcomes.times, strata);
+    prepared.leaving.insert(prepared.leaving.end(), prepared.events.begin(), prepared.events.end());
+    prepared.leaving.insert(prepared.leaving.end(), others.begin(), others.end());
     prepared.leaving.insert(prepared.leaving.end(), on_grid.begin(), on_grid.end());
     return prepared;
   }
@@ -126,6 +141,14 @@ struct CoxEventCounts : SummedStatistic {
     what.single_values = plan.time_grid.empty();
     return what;
   }
+  /// The rows of each level and stratum, and of each value of a column of few, for comparison with other answers.
+  [[nodiscard]] static std::vector<std::vector<std::size_t>> groups(const Plan& plan,
+                                                                    const Prepared& prepared,
+                                                                    const DisclosureRules& rules) {
+    return detail::cox_groups_told(prepared.patients, prepared.stratum_of,
+                                   plan.strata.empty() ? 1 : plan.strata_levels.size(), rules);
+  }
+  [[nodiscard]] static CoxPlan told_plan(const Plan& plan) { return detail::cox_told_plan(plan); }
   /// \throws Error (`disclosure`) where rules are in force and an interval has few patients; (`refused`) for more than 2^40 events
   [[nodiscard]] static Reply answer(const Prepared& prepared, const Broadcast& broadcast,
                                     const DisclosureRules& rules) {
@@ -219,8 +242,11 @@ struct CoxRiskSets : SummedStatistic {
     std::size_t events = 0;
     std::vector<double>
         groups{};  ///< how many patients stand behind the numbers, and behind what they leave out
+    detail::PatientGroups patients{};
+    std::vector<std::size_t> stratum_of{};  ///< of each row of the cohort
   };
   static constexpr std::string_view name = "cox_risk_sets.f64";
+  static constexpr std::string_view question_name = "cox";
   /// Beyond exp(this) weights are not added up: see "beyond".
   static constexpr double largest_predictor = 600;
 
@@ -275,6 +301,17 @@ struct CoxRiskSets : SummedStatistic {
       prepared.groups.push_back(events[cell]);
       prepared.groups.push_back(leaving - events[cell]);
     }
+    // At coefficients of 0 the sums of a covariate of few values are counts of a cell's patients, and of its events where these have sums.
+    prepared.patients = detail::groups_of(rows, plan.covariates, outcomes.events);
+    prepared.stratum_of = strata;
+    std::vector<std::size_t> part(x.rows, 2 * cells);
+    for (std::size_t row = 0; row < x.rows; ++row) {
+      if (cell_of[row] == cells) continue;
+      part[row] = 2 * cell_of[row] + (plan.tied(cell_of[row]) && outcomes.events[row] == 1 ? 1 : 0);
+    }
+    const std::vector<double> told =
+        detail::groups_of(rows, plan.covariates, {}).cells_within(part, 2 * cells);
+    prepared.groups.insert(prepared.groups.end(), told.begin(), told.end());
     const std::vector<double> on_grid = detail::leaving_on_grid(plan, outcomes.times, strata);
     prepared.groups.insert(prepared.groups.end(), outside.begin(), outside.end());
     prepared.groups.insert(prepared.groups.end(), on_grid.begin(), on_grid.end());
@@ -293,6 +330,14 @@ struct CoxRiskSets : SummedStatistic {
     what.single_values = plan.time_grid.empty();
     return what;
   }
+  /// The rows of each level and stratum, and of each value of a column of few, for comparison with other answers.
+  [[nodiscard]] static std::vector<std::vector<std::size_t>> groups(const Plan& plan,
+                                                                    const Prepared& prepared,
+                                                                    const DisclosureRules& rules) {
+    return detail::cox_groups_told(prepared.patients, prepared.stratum_of,
+                                   plan.strata.empty() ? 1 : plan.strata_levels.size(), rules);
+  }
+  [[nodiscard]] static CoxPlan told_plan(const Plan& plan) { return detail::cox_told_plan(plan); }
   [[nodiscard]] static const std::vector<double>& coefficients(const Broadcast& broadcast) noexcept {
     return broadcast.coefficients;
   }

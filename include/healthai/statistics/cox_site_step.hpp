@@ -29,15 +29,18 @@ struct CoxSiteRows {
   std::vector<CoxModel<double>> models{};  ///< one for each, of scaled covariates
   std::size_t rows = 0;
   std::size_t events = 0;
-  std::vector<double> cells{};
-  std::vector<double> patients{};  ///< of each stratum
+  PatientGroups groups{};
+  std::vector<std::size_t> stratum_of{};  ///< of each row
+  std::vector<double> patients{};         ///< of each stratum
 
   [[nodiscard]] static CoxSiteRows of(const ScaledCoxPlan& plan, const Table& table) {
+    require_bounded(plan, table);
     const SurvivalOutcomes outcomes = cox_outcomes(plan, table);
     CoxSiteRows site;
     site.rows = outcomes.rows();
     site.events = outcomes.num_events();
-    site.cells = cross_tables(table, plan.covariates, outcomes.events);
+    site.groups = groups_of(table, plan.covariates, outcomes.events);
+    site.stratum_of.resize(site.rows);
     const DesignMatrix x = scaled_model_matrix(plan, table);
     if (!plan.strata.empty() && !plan.strata_levels.empty())
       static_cast<void>(level_indices(table, plan.strata, plan.strata_levels));
@@ -58,6 +61,7 @@ struct CoxSiteRows {
             x.matrix().row(static_cast<Eigen::Index>(row));
         times.push_back(outcomes.times[row]);
         events.push_back(outcomes.events[row]);
+        site.stratum_of[row] = site.levels.size();
       }
       site.levels.push_back(level.second);
       site.patients.push_back(static_cast<double>(rows.size()));
@@ -84,23 +88,23 @@ struct CoxSiteRows {
 /// log partial likelihood of its rows, its gradient (score) and minus its Hessian (information), at given coefficients. A hospital without
 /// events adds zeros.
 ///
-/// Ranges, where sums are of whole numbers: covariates are standardised over all n rows, so that none is beyond sqrt(n). With d events and
-/// coefficients b, a log-likelihood is then at most d (log n + 2 sqrt(n) sum |b|), a score 2 d sqrt(n), an information d n.
+/// Ranges, where sums are of whole numbers, follow from the public bounds: n rows, and w for how far apart two values of a term can be. With
+/// coefficients b, a log-likelihood is at most n (log n + sum of w |b|), a score n w, and an information n w^2 / 4, as variances
+/// of what is in an interval are (Popoviciu 1935). A hospital that keeps to the bounds has nothing to refuse.
 struct CoxSiteStep : SummedStatistic {
   using Plan = ScaledCoxPlan;
   struct Broadcast {
     ScaledCoxPlan plan{};
     std::vector<double> coefficients{};  ///< per scale of each term
-    double rows = 0;                     ///< of all hospitals, where ranges need it; 0: they do not
-    double events = 0;                   ///< likewise
 
     template <class Archive>
     void serialize(Archive& archive, unsigned /*version*/) {
-      archive& plan& coefficients& rows& events;
+      archive& plan& coefficients;
     }
   };
   using Prepared = detail::CoxSiteRows;
   static constexpr std::string_view name = "cox_site_step.f64";
+  static constexpr std::string_view question_name = "cox";
 
   [[nodiscard]] static std::vector<std::string> columns(const Plan& plan) { return columns_of(plan); }
   [[nodiscard]] static std::vector<std::string> complete(const Plan& plan) { return columns_of(plan); }
@@ -110,14 +114,21 @@ struct CoxSiteStep : SummedStatistic {
   /// What is asked, before rows are read.
   [[nodiscard]] static Disclosure question(const Plan& plan) { return detail::cox_question(plan); }
   [[nodiscard]] static Disclosure disclosure(const Plan& plan, const Prepared& prepared) {
-    Disclosure what = detail::cox_disclosure(plan, prepared.rows, prepared.events, prepared.cells);
+    Disclosure what = detail::cox_disclosure(plan, prepared.rows, prepared.events, prepared.groups.cells());
     detail::tell_strata(what, plan, prepared.levels, prepared.patients);
     return what;
   }
+  /// The rows of each level and stratum, and of each value of a column of few, for comparison with other answers.
+  [[nodiscard]] static std::vector<std::vector<std::size_t>> groups(const Plan& /*plan*/,
+                                                                    const Prepared& prepared,
+                                                                    const DisclosureRules& rules) {
+    return detail::cox_groups_told(prepared.groups, prepared.stratum_of, prepared.levels.size(), rules);
+  }
+  [[nodiscard]] static CoxPlan told_plan(const Plan& plan) { return detail::cox_told_plan(plan); }
   [[nodiscard]] static const std::vector<double>& coefficients(const Broadcast& broadcast) noexcept {
     return broadcast.coefficients;
   }
-  /// \throws Error (`invalid_argument`) for other numbers than there are terms; (`refused`) for a sum beyond its range
+  /// \throws Error (`invalid_argument`) for other numbers than there are terms
   [[nodiscard]] static Reply answer(const Prepared& prepared, const Broadcast& broadcast,
                                     const DisclosureRules& /*rules*/) {
     const Parameters<double> at = detail::cox_parameters(broadcast.plan, broadcast.coefficients);
@@ -131,29 +142,31 @@ struct CoxSiteStep : SummedStatistic {
       score += part.score;
       information += part.information;
     }
-    Reply reply = SummandBuilder()
-                      .add("log_likelihood", log_likelihood)
-                      .add("score", std::span<const double>(score.data(), at.size()))
-                      .add("information", packed_lower(information))
-                      .take();
-    if (broadcast.rows > 0 && !detail::within(reply, ranges(broadcast)))
-      throw Error(error::refused, "a sum of the regression is beyond the range that was agreed for it");
-    return reply;
+    return SummandBuilder()
+        .add("log_likelihood", log_likelihood)
+        .add("score", std::span<const double>(score.data(), at.size()))
+        .add("information", packed_lower(information))
+        .take();
   }
   [[nodiscard]] static std::size_t bytes(const Broadcast& broadcast) noexcept {
     return detail::cox_plan_bytes(broadcast.plan) + 3 * sizeof(double) * broadcast.coefficients.size();
   }
   using SummedStatistic::bytes;
 
+  /// \throws Error (`invalid_argument`) without public bounds
   [[nodiscard]] static std::vector<detail::NamedRange> ranges(const Broadcast& broadcast) {
     const std::size_t terms = broadcast.coefficients.size();
-    const double n = (std::max)(broadcast.rows, 1.0);
-    const double d = (std::max)(broadcast.events, 1.0);
+    const std::vector<double> widths = detail::widths_of_terms(broadcast.plan);
+    const auto n = static_cast<double>(broadcast.plan.bounds.most_rows);
     double size = 0;
-    for (const double coefficient : broadcast.coefficients) size += std::fabs(coefficient);
-    return {{"log_likelihood", 1, d * (1 + std::log(n) + 2 * std::sqrt(n) * size)},
-            {"score", terms, 2 * d * std::sqrt(n)},
-            {"information", terms * (terms + 1) / 2, d * n}};
+    double widest = 0;
+    for (std::size_t j = 0; j < (std::min)(terms, widths.size()); ++j) {
+      size += std::fabs(broadcast.coefficients[j]) * widths[j];
+      widest = (std::max)(widest, widths[j]);
+    }
+    return {{"log_likelihood", 1, n * (1 + std::log(n) + size)},
+            {"score", terms, n * widest},
+            {"information", terms * (terms + 1) / 2, n * widest * widest / 4}};
   }
   template <class Segment = secagg::VectorSegment>
   [[nodiscard]] static std::vector<Segment> vector_segments(const Broadcast& broadcast) {

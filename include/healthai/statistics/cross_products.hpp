@@ -73,15 +73,21 @@ struct CrossProducts : SummedStatistic {
     }
     return prepared;
   }
-  [[nodiscard]] static Disclosure disclosure(const Plan& plan, const Prepared& prepared) {
+  /// What is asked, before rows are read.
+  [[nodiscard]] static Disclosure question(const Plan& plan) {
     Disclosure what;
-    what.rows = static_cast<std::size_t>(prepared.z.rows());
     what.columns = plan.columns;
+    detail::tell_bounds(what, plan.bounds);
+    return what;
+  }
+  [[nodiscard]] static Disclosure disclosure(const Plan& plan, const Prepared& prepared) {
+    Disclosure what = question(plan);
+    what.rows = static_cast<std::size_t>(prepared.z.rows());
     what.parameters = plan.columns.size() * (plan.columns.size() + 3) / 2;
-    // Sums of columns of two values, and of their products, are counts.
+    // Sums of columns of two values, and of their products, are counts, and squares tell those of three.
     detail::PatientGroups groups;
     for (Eigen::Index column = 0; column < prepared.z.cols(); ++column)
-      groups.add_if_binary({prepared.z.col(column).data(), what.rows});
+      groups.add_if_few({prepared.z.col(column).data(), what.rows}, detail::PatientGroups::told_by_squares);
     what.cells = groups.cells();
     what.cells.insert(what.cells.begin(), static_cast<double>(what.rows));
     return what;
@@ -136,12 +142,17 @@ struct CovarianceSums {
 };
 
 /// Two sums over the hospitals: means, then products of differences from them.
-/// \throws Error (`invalid_data`) for fewer than two complete rows; as Analysis::sum
+/// \throws Error (`invalid_data`) for fewer than two complete rows; (`disclosure`) where only sums are seen and all hospitals together have too
+/// few; as Analysis::sum
 template <class TransportType>
 [[nodiscard]] CovarianceSums covariance_sums(Analysis<TransportType>& analysis, const CorrelationPlan& plan) {
   const std::size_t p = plan.columns.size();
   const Sums first = analysis.template sum<CrossProducts>({plan, {}});
   const double n = first.number("n");
+  Disclosure pooled;
+  pooled.rows = static_cast<std::size_t>(n);
+  pooled.parameters = p * (p + 3) / 2;
+  analysis.template require_pooled<CrossProducts>(pooled);
   if (n < 2)
     throw Error(error::invalid_data, "correlation of " + detail::quoted_list(plan.columns) +
                                          ": expected at least two rows that miss none of them, got " +

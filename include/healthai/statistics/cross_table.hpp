@@ -17,6 +17,8 @@
 #include "healthai/statistics/concept.hpp"
 #include "healthai/statistics/contingency.hpp"
 #include "healthai/statistics/covariates.hpp"
+#include "healthai/statistics/disclosure.hpp"
+#include "healthai/statistics/disclosure_refusal.hpp"
 #include "healthai/statistics/groups.hpp"
 #include "healthai/statistics/public_bounds.hpp"
 #include "healthai/statistics/sums.hpp"
@@ -95,14 +97,20 @@ struct CellCounts : SummedStatistic {
           .push_back(i);
     return prepared;
   }
-  /// Of cells it says nothing, as `answer` hides those that are too small.
-  [[nodiscard]] static Disclosure disclosure(const Plan& plan, const Prepared& prepared) {
+  /// What is asked, before rows are read.
+  [[nodiscard]] static Disclosure question(const Plan& plan) {
     Disclosure what;
-    what.rows = prepared.rows;
     what.columns = columns(plan);
     what.levels[plan.rows] = plan.row_levels;
     what.levels[plan.columns] = plan.column_levels;
     if (!plan.strata.empty()) what.levels[plan.strata] = plan.strata_levels;
+    what.most_rows = plan.most_rows;
+    return what;
+  }
+  /// Of cells it says nothing, as `answer` hides those that are too small.
+  [[nodiscard]] static Disclosure disclosure(const Plan& plan, const Prepared& prepared) {
+    Disclosure what = question(plan);
+    what.rows = prepared.rows;
     return what;
   }
   /// The rows of each group that it tells apart, for comparison with other answers. \param rules  which hide some
@@ -138,8 +146,7 @@ struct CellCounts : SummedStatistic {
   }
   [[nodiscard]] static std::vector<secagg::ScalarSegment> scalar_segments(const Broadcast&) { return {}; }
 
- private:
-  /// Each stratum is a two-way table of its own.
+  /// Each stratum is a two-way table of its own. \return of each cell whether it is hidden \throws Error as `hidden_cells`
   [[nodiscard]] static std::vector<bool> hidden_of_strata(const std::vector<std::size_t>& counts,
                                                           const Plan& plan, const DisclosureRules& rules) {
     const std::size_t size = plan.row_levels.size() * plan.column_levels.size();
@@ -204,6 +211,28 @@ inline void take_strata(CrossTable& result, const CrossTablePlan& plan, const st
   }
 }
 
+/// Holds rules against the table of all hospitals together, where no hospital could: its small cells become hidden, by all hospitals.
+/// \throws Error (`disclosure`) for too few patients, or where small cells cannot be hidden
+template <class TransportType>
+void hold_pooled_table(const Analysis<TransportType>& analysis, const CrossTablePlan& plan,
+                       std::vector<double>& counts, std::vector<double>& hidden, std::size_t sites) {
+  const DisclosureRules rules = analysis.template pooled_rules<CellCounts>();
+  if (!rules.enforced) return;
+  std::vector<std::size_t> patients;
+  Disclosure pooled;
+  for (const double count : counts) {
+    patients.push_back(static_cast<std::size_t>(count));
+    pooled.rows += patients.back();
+  }
+  require_pooled(rules, pooled);
+  const std::vector<bool> small = CellCounts::hidden_of_strata(patients, plan, rules);
+  for (std::size_t i = 0; i < counts.size(); ++i) {
+    if (!small[i]) continue;
+    counts[i] = 0;
+    hidden[i] = static_cast<double>(sites);
+  }
+}
+
 inline void test_table(CrossTable& result, double confidence) {
   for (const std::size_t sites : result.hidden) {
     if (sites != 0) return;
@@ -256,8 +285,11 @@ template <class TransportType>
       }
     }
     const Sums sums = analysis.template sum<CellCounts>({asked});
-    detail::take_strata(table, asked, "", sums.vector("counts", asked.cells()),
-                        sums.vector("hidden", asked.cells()));
+    const auto cells = sums.vector("counts", asked.cells());
+    const auto hides = sums.vector("hidden", asked.cells());
+    std::vector<double> counts(cells.begin(), cells.end()), hidden(hides.begin(), hides.end());
+    detail::hold_pooled_table(analysis, asked, counts, hidden, sums.sites.size());
+    detail::take_strata(table, asked, "", counts, hidden);
     return table;
   });
   detail::test_table(result, options.confidence_level);

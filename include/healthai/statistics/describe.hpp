@@ -100,6 +100,8 @@ struct SiteColumns {
   [[nodiscard]] static Prepared prepare(const Plan& plan, const Table& rows) {
     return detail::DescribedCells::of(plan, rows, false);
   }
+  /// What is asked, before rows are read.
+  [[nodiscard]] static Disclosure question(const Plan& plan) { return Prepared::question(plan); }
   /// Of single values it says nothing, as `answer` leaves them out where they may not be told.
   [[nodiscard]] static Disclosure disclosure(const Plan& plan, const Prepared& prepared) {
     return prepared.disclosure(plan);

@@ -13,6 +13,16 @@
 
 namespace healthai {
 
+/// Between which numbers all values of a column lie, both included.
+struct ValueBounds {
+  double lower = 0;
+  double upper = 0;
+  [[nodiscard]] constexpr bool contain(double value) const noexcept {
+    return value >= lower && value <= upper;
+  }
+  friend constexpr bool operator==(const ValueBounds&, const ValueBounds&) = default;
+};
+
 /// What an answer would tell of one hospital's rows: what its DisclosureRules are held against before it is computed.
 struct Disclosure {
   std::size_t rows = 0;                 ///< behind the answer, after every filter and without incomplete ones
@@ -30,6 +40,10 @@ struct Disclosure {
   /// Two such answers of nearly the same rows could be subtracted from each other. False where no number of theirs leaves, only names that
   /// the rules list.
   bool differencing = true;
+  /// Bounds of columns that the request names, and how many rows a hospital has at most (0: it does not say). They are ranges of numbers: a
+  /// hospital whose data were beyond them could not answer, which would tell something of the data.
+  std::map<std::string, ValueBounds> bounds{};
+  std::uint64_t most_rows = 0;
 };
 
 /// What a hospital lets statistics tell: part of its policy, applied at the hospital before anything leaves. The default allows no column,
@@ -64,10 +78,44 @@ struct DisclosureRules {
   std::map<std::string, std::vector<RowFilter>>
       cohorts{};              ///< approved, by name; that without a name is all rows
   bool free_filters = false;  ///< a request may bring filters of its own
+  /// Public: between which numbers all values of a column are, and how many rows this hospital has at most. A request may name wider ones, and
+  /// none of a column, or of the rows (0), of which nothing stands here.
+  std::map<std::string, ValueBounds> bounds{};
+  std::uint64_t most_rows = 0;
 
   [[nodiscard]] static DisclosureRules off() {
     DisclosureRules rules;
     rules.enforced = false;
+    return rules;
+  }
+};
+
+/// The rules about sizes alone, for what all hospitals together tell: made from a hospital's rules, or with the same defaults.
+struct PooledRules {
+  bool enforced = true;
+  std::size_t minimum_rows = 10;
+  std::size_t minimum_events = 10;
+  std::size_t smallest_cell = 5;
+  double rows_per_parameter = 10;
+  std::size_t residual_degrees = 10;
+
+  PooledRules() = default;
+  PooledRules(const DisclosureRules& rules)  // NOLINT(google-explicit-constructor): these are some of those
+      : enforced(rules.enforced),
+        minimum_rows(rules.minimum_rows),
+        minimum_events(rules.minimum_events),
+        smallest_cell(rules.smallest_cell),
+        rows_per_parameter(rules.rows_per_parameter),
+        residual_degrees(rules.residual_degrees) {}
+  /// As rules that allow no question, but hold these sizes.
+  [[nodiscard]] DisclosureRules rules() const {
+    DisclosureRules rules;
+    rules.enforced = enforced;
+    rules.minimum_rows = minimum_rows;
+    rules.minimum_events = minimum_events;
+    rules.smallest_cell = smallest_cell;
+    rules.rows_per_parameter = rows_per_parameter;
+    rules.residual_degrees = residual_degrees;
     return rules;
   }
 };

@@ -52,6 +52,22 @@ namespace detail {
                                                            : " may be cut at no more than " +
                                                                  std::to_string(most->second) + " points")};
   }
+  for (const auto& [column, asked] : what.bounds) {
+    const auto own = rules.bounds.find(column);
+    if (own == rules.bounds.end() || !asked.contain(own->second.lower) || !asked.contain(own->second.upper))
+      return DisclosureRefusal{
+          "bounds", "the column " + detail::quoted(column) +
+                        (own == rules.bounds.end()
+                             ? " has no public bounds here, so that it may be asked for without any only"
+                             : " may be asked for with bounds that contain those of the policy, " +
+                                   number_text(own->second.lower) + " to " + number_text(own->second.upper))};
+  }
+  if (what.most_rows != 0 && (rules.most_rows == 0 || what.most_rows < rules.most_rows))
+    return DisclosureRefusal{"most_rows",
+                             rules.most_rows == 0
+                                 ? std::string("the policy does not say how many rows are here at most")
+                                 : "the policy says that there may be " + std::to_string(rules.most_rows) +
+                                       " rows here, more than the request allows for"};
   const auto on_grid = [&rules](double time) {
     return std::find(rules.time_grid.begin(), rules.time_grid.end(), time) != rules.time_grid.end();
   };
@@ -98,7 +114,7 @@ namespace detail {
 
 }  // namespace detail
 
-/// The first rule that forbids it, if one does: first those about the question (columns, single_values, levels, most_cut_points, time_grid),
+/// The first rule that forbids it, if one does: first those about the question (columns, single_values, levels, most_cut_points, bounds, most_rows, time_grid),
 /// then, unless answers are summed before anybody sees them (`in_sum`), those about sizes (minimum_rows, minimum_events,
 /// rows_per_parameter, residual_degrees, smallest_cell).
 [[nodiscard]] inline std::optional<DisclosureRefusal> refusal(const DisclosureRules& rules,

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <cstddef>
@@ -19,6 +20,8 @@
 #include "healthai/statistics/detail/glm_inference.hpp"
 #include "healthai/statistics/detail/glm_newton.hpp"
 #include "healthai/statistics/detail/glm_sums.hpp"
+#include "healthai/statistics/disclosure.hpp"
+#include "healthai/statistics/disclosure_refusal.hpp"
 #include "healthai/statistics/glm_fit.hpp"
 #include "healthai/statistics/glm_plan.hpp"
 
@@ -33,9 +36,7 @@ struct GlmOptions {
   double tolerance = 1e-10;
   double confidence_level = 0.95;
   std::optional<std::chrono::milliseconds> deadline{};  ///< for each answer
-  /// Public: no value of a column is larger, up to its sign. For transports that only sum (secure aggregation), where the ranges of numbers
-  /// follow from it; a hospital that has a larger one refuses.
-  double largest_value = 1e6;
+  PooledRules pooled{};                                 ///< see AnalysisOptions::pooled
 };
 
 namespace detail {
@@ -57,8 +58,9 @@ class GlmFitting {
     if (fit.columns.empty() && (plan_.stratify_by_site || !plan_.intercept))
       throw Error(error::invalid_argument,
                   "a model without covariates and without a common intercept has nothing to fit");
-    GlmSite<Source> site(*source_, plan_, options_.largest_value);
+    GlmSite<Source> site(*source_, plan_);
     columns_ = site.columns();
+    require_pooled(fit.columns.size());
     require_information(fit.columns);
     scale(site, fit.columns.size());
     fit.n = columns_.rows;
@@ -149,6 +151,34 @@ class GlmFitting {
                                            std::to_string(plan_.terms().size()) + " coefficients");
   }
   [[nodiscard]] double rows() const noexcept { return static_cast<double>(columns_.rows); }
+  /// The rules about sizes, where no hospital can hold them, of what means tell: levels of categories and a response of 0 and 1.
+  /// \throws Error (`disclosure`)
+  void require_pooled([[maybe_unused]] std::size_t width) const {
+    if constexpr (GlmSite<Source>::hidden) {
+      Disclosure pooled;
+      pooled.rows = columns_.rows;
+      pooled.parameters =
+          plan_.terms().size() + (plan_.stratify_by_site ? source_->sites().size() : std::size_t{0});
+      std::size_t first = 0;
+      for (const Covariate& covariate : plan_.covariates) {
+        const std::size_t terms = term_names({covariate}).size();
+        double others = rows();
+        for (std::size_t j = first; covariate.categorical && j < first + terms; ++j) {
+          pooled.cells.push_back(std::round(columns_.means[j] * rows()));
+          others -= pooled.cells.back();
+        }
+        if (covariate.categorical) pooled.cells.push_back(others);
+        first += terms;
+      }
+      if (plan_.family == GlmFamily::binomial) {
+        const double events = std::round(columns_.means[width] * rows());
+        pooled.events = static_cast<std::size_t>((std::max)(events, 0.0));
+        pooled.cells.push_back(events);
+        pooled.cells.push_back(rows() - events);
+      }
+      healthai::require_pooled(options_.pooled.rules(), pooled);
+    }
+  }
 
   /// How columns are standardised, and in which ranges the sums will be: from the number of rows and the response's mean and variance. A
   /// sum of w z^2 is about n w, of a score (Cauchy, Schwarz) at most n times the root of dispersion and w.
@@ -282,12 +312,13 @@ class GlmFitting {
 ///     const GlmFit fit = fit_glm(hospitals, plan);
 ///
 /// Under secure aggregation only sums over hospitals are seen; they are sums of whole numbers then, of 2^-51 of ranges that follow from
-/// `largest_value`, the number of rows and the response's mean and variance. Nothing is clipped: what would be outside
+/// `plan.bounds`, and for the steps from the number of rows and the response's mean and variance. Nothing is clipped: what would be outside
 /// makes a hospital refuse, or a step shorter.
 ///
 /// Separation and a fit that does not converge are in `problems` of the result, in words. Its time is that of the hospitals' steps.
 /// \tparam TransportType  as Analysis says
-/// \throws Error (`invalid_argument`) for a plan that makes no sense; (`invalid_data`) for a constant or collinear column, which it names, for
+/// \throws Error (`invalid_argument`) for a plan that makes no sense, or over a transport that only sums without public bounds; (`disclosure`)
+/// where there are too few patients of all hospitals together (`options.pooled`); (`invalid_data`) for a constant or collinear column, which it names, for
 /// fewer rows than coefficients, or a constant response; as Analysis::sum: of a hospital whose response is outside the family's
 /// range, for example
 template <class TransportType>
@@ -296,8 +327,8 @@ template <class TransportType>
   if (!(options.confidence_level > 0 && options.confidence_level < 1))
     throw Error(error::invalid_argument,
                 "the confidence of an interval must be between 0 and 1, such as 0.95");
-  if (!(options.largest_value > 0)) throw Error(error::invalid_argument, "largest_value must be above 0");
-  Analysis<TransportType> analysis(transport, {options.deadline});
+  if constexpr (!Transport<TransportType, GlmStep>) plan.bounds.require(plan.bounded_columns());
+  Analysis<TransportType> analysis(transport, {options.deadline, options.pooled});
   return analysis.over_the_same_sites([&] {
     GlmFit fit = detail::GlmFitting(analysis, plan, options).fit();
     fit.sites = analysis.sites();

@@ -14,7 +14,9 @@
 #include "healthai/data/table.hpp"
 #include "healthai/statistics/cohort.hpp"
 #include "healthai/statistics/covariates.hpp"
+#include "healthai/statistics/disclosure.hpp"
 #include "healthai/statistics/glm_family.hpp"
+#include "healthai/statistics/public_bounds.hpp"
 
 namespace healthai {
 
@@ -55,6 +57,9 @@ struct GlmPlan {
   /// Results are for (x - mean) / sd instead of x, for each column of the model matrix, with population means and standard
   /// deviations over all hospitals; without an intercept (and no strata) for x / root mean square.
   bool standardise = false;
+  /// Of each column of numbers (covariates, offset, and a response that is not 0 or 1), and of the rows of a hospital. Needed for secure
+  /// aggregation only, where the ranges of sums follow from them.
+  PublicBounds bounds{};
   friend bool operator==(const GlmPlan&, const GlmPlan&) = default;
 
   template <class Archive>
@@ -62,7 +67,7 @@ struct GlmPlan {
     auto family_number = static_cast<std::uint8_t>(family);
     auto link_number = static_cast<std::uint8_t>(link);
     archive& cohort& response& covariates& family_number& link_number& offset& intercept& stratify_by_site&
-        l2& penalise_standardised& standardise;
+        l2& penalise_standardised& standardise& bounds;
     if (family_number > static_cast<std::uint8_t>(GlmFamily::gamma) ||
         link_number > static_cast<std::uint8_t>(GlmLink::probit)) {
       throw Error(error::archive_corrupt, "a regression has the unknown family " +
@@ -77,6 +82,16 @@ struct GlmPlan {
   [[nodiscard]] std::vector<std::string> columns() const {
     std::vector<std::string> names = columns_of(covariates);
     names.push_back(response);
+    if (!offset.empty()) names.push_back(offset);
+    return names;
+  }
+  /// Those of numbers, of which masked answers need public bounds.
+  [[nodiscard]] std::vector<std::string> bounded_columns() const {
+    std::vector<std::string> names;
+    for (const Covariate& covariate : covariates) {
+      if (!covariate.categorical) names.push_back(covariate.column);
+    }
+    if (family != GlmFamily::binomial) names.push_back(response);
     if (!offset.empty()) names.push_back(offset);
     return names;
   }
@@ -110,6 +125,35 @@ namespace detail {
       std::find_if_not(response.begin(), response.end(), [family](double y) { return in_range(family, y); });
   if (found == response.end()) return std::nullopt;
   return static_cast<std::size_t>(found - response.begin());
+}
+
+/// What is asked, whoever's rows it is asked of.
+[[nodiscard]] inline Disclosure glm_question(const GlmPlan& plan) {
+  Disclosure what;
+  what.columns = plan.columns();
+  for (const Covariate& covariate : plan.covariates) {
+    if (covariate.categorical) what.levels[covariate.column] = covariate.levels;
+  }
+  tell_bounds(what, plan.bounds);
+  return what;
+}
+/// Bounds change nothing of whom an answer is about.
+template <class Plan>
+[[nodiscard]] Plan without_bounds(Plan plan) {
+  plan.bounds = {};
+  return plan;
+}
+/// In which units the columns of the model matrix travel, then the response and the offset, if there is one: categories as 0 and 1.
+[[nodiscard]] inline std::vector<ColumnScale> glm_scales(const GlmPlan& plan) {
+  std::vector<ColumnScale> scales;
+  for (const Covariate& covariate : plan.covariates) {
+    const std::size_t terms = term_names({covariate}).size();
+    scales.insert(scales.end(), terms,
+                  covariate.categorical ? ColumnScale{} : scale_of(plan.bounds, covariate.column));
+  }
+  scales.push_back(plan.family == GlmFamily::binomial ? ColumnScale{} : scale_of(plan.bounds, plan.response));
+  if (!plan.offset.empty()) scales.push_back(scale_of(plan.bounds, plan.offset));
+  return scales;
 }
 
 /// The response of complete rows. \throws Error (`invalid_data`) for one outside the family's range; the message may leave: it says no value

@@ -15,9 +15,9 @@
 #include "healthai/data/table.hpp"
 #include "healthai/statistics/concept.hpp"
 #include "healthai/statistics/covariates.hpp"
-#include "healthai/statistics/detail/glm_cells.hpp"
 #include "healthai/statistics/detail/glm_direction.hpp"
 #include "healthai/statistics/detail/glm_intercept.hpp"
+#include "healthai/statistics/detail/patient_cells.hpp"
 #include "healthai/statistics/detail/sum_ranges.hpp"
 #include "healthai/statistics/detail/weighted_gram.hpp"
 #include "healthai/statistics/disclosure.hpp"
@@ -34,7 +34,8 @@ enum class GlmQuestion : std::uint8_t {
   direction  ///< whether moving along the coefficients makes the likelihood larger for ever: separation
 };
 
-/// The size of a hospital's sums, where they are made of whole numbers: all numbers must be smaller. 0: no limits.
+/// The size of a hospital's sums, where they are made of whole numbers: all numbers must be smaller. 0: no limits. What is beyond them shows in
+/// "invalid", and so the hospital takes the next larger power of 16: that tells no more than an order of magnitude.
 struct GlmLimits {
   double information = 0, score = 0, deviance = 0, pearson = 0;
   friend bool operator==(const GlmLimits&, const GlmLimits&) = default;
@@ -89,9 +90,10 @@ struct GlmStep : SummedStatistic {
     Eigen::MatrixXd z{};  ///< a row of the model matrix is a column of it
     Eigen::VectorXd y{}, offset{};
     std::size_t events = 0;
-    std::vector<double> cells{};
+    detail::PatientGroups groups{};
   };
   static constexpr std::string_view name = "glm_step.f64";
+  static constexpr std::string_view question_name = "glm";
 
   [[nodiscard]] static std::vector<std::string> columns(const Plan& plan) { return plan.model.columns(); }
   [[nodiscard]] static std::vector<std::string> complete(const Plan& plan) { return plan.model.columns(); }
@@ -125,20 +127,28 @@ struct GlmStep : SummedStatistic {
       std::copy(offset.begin(), offset.end(), prepared.offset.data());
     }
     prepared.events = static_cast<std::size_t>((prepared.y.array() != 0).count());
-    prepared.cells = detail::glm_cells(plan.model, rows);
+    prepared.groups = detail::groups_of(rows, plan.model.covariates, response);
     return prepared;
   }
+  /// What is asked, before rows are read.
+  [[nodiscard]] static Disclosure question(const Plan& plan) { return detail::glm_question(plan.model); }
   [[nodiscard]] static Disclosure disclosure(const Plan& plan, const Prepared& prepared) {
-    Disclosure what;
+    Disclosure what = question(plan);
     what.rows = static_cast<std::size_t>(prepared.y.size());
     if (plan.model.family == GlmFamily::binomial || plan.model.family == GlmFamily::poisson)
       what.events = prepared.events;
-    what.columns = plan.model.columns();
     what.parameters = parameters(plan.model) + (plan.model.stratify_by_site ? 1 : 0);
-    what.cells = prepared.cells;
-    what.levels = detail::glm_levels(plan.model);
+    what.cells = prepared.groups.cells();
     return what;
   }
+  /// As GlmMoments::groups.
+  [[nodiscard]] static std::vector<std::vector<std::size_t>> groups(const Plan& /*plan*/,
+                                                                    const Prepared& prepared,
+                                                                    const DisclosureRules& rules) {
+    return prepared.groups.told(rules);
+  }
+  /// All questions of a fit tell of the same rows.
+  [[nodiscard]] static GlmPlan told_plan(const Plan& plan) { return detail::without_bounds(plan.model); }
   /// What is held against `largest_coefficient`: chosen coefficients would make single patients' weights large. Not where the
   /// identity link of gaussian makes all weights 1; the intercept counts as 0 where it has the unit of the response. In the order of
   /// `spreads`; of a null step the intercept alone.
@@ -210,11 +220,14 @@ struct GlmStep : SummedStatistic {
       return {{"better", 1, 0x1p40}, {"worse", 1, 0x1p40}, {"untold", 1, 0x1p40}};
     const GlmLimits& limits = broadcast.plan.limits;
     const std::size_t width = broadcast.coefficients.size();
-    return {{"information", width * (width + 1) / 2, limits.information},
-            {"score", width, limits.score},
-            {"deviance", 1, limits.deviance},
-            {"pearson", 1, limits.pearson},
-            {"weight", 1, limits.information},
+    const auto most = [](double limit) {
+      return limit > 0 ? std::exp2(4 * std::ceil(std::log2(limit) / 4)) : 0;
+    };
+    return {{"information", width * (width + 1) / 2, most(limits.information)},
+            {"score", width, most(limits.score)},
+            {"deviance", 1, most(limits.deviance)},
+            {"pearson", 1, most(limits.pearson)},
+            {"weight", 1, most(limits.information)},
             {"strata", 1, 0x1p40},
             {"invalid", 1, 0x1p40}};
   }

@@ -17,6 +17,8 @@
 #include "healthai/statistics/analysis.hpp"
 #include "healthai/statistics/concept.hpp"
 #include "healthai/statistics/describe.hpp"
+#include "healthai/statistics/disclosure.hpp"
+#include "healthai/statistics/disclosure_refusal.hpp"
 #include "healthai/statistics/groups.hpp"
 #include "healthai/statistics/public_bounds.hpp"
 #include "healthai/statistics/sums.hpp"
@@ -99,11 +101,17 @@ struct BinCounts : SummedStatistic {
     }
     return prepared;
   }
-  [[nodiscard]] static Disclosure disclosure(const Plan& plan, const Prepared& prepared) {
+  /// What is asked, before rows are read.
+  [[nodiscard]] static Disclosure question(const Plan& plan) {
     Disclosure what;
-    what.rows = prepared.rows;
     what.columns = {plan.column};
     what.cut_points[plan.column] = plan.edges.size();
+    what.most_rows = plan.most_rows;
+    return what;
+  }
+  [[nodiscard]] static Disclosure disclosure(const Plan& plan, const Prepared& prepared) {
+    Disclosure what = question(plan);
+    what.rows = prepared.rows;
     return what;
   }
   /// The rows of each group that it tells apart, for comparison with other answers. \param rules  which hide some
@@ -172,6 +180,30 @@ struct HistogramOptions {
   AnalysisOptions asking{};
 };
 
+namespace detail {
+
+/// Holds rules against the bins of all hospitals together: small ones become hidden, by all hospitals. \throws Error (`disclosure`) for too
+/// few patients, or where small bins cannot be hidden
+inline void hold_pooled_bins(const DisclosureRules& rules, std::vector<double>& counts,
+                             std::vector<double>& hidden, std::size_t sites) {
+  if (!rules.enforced) return;
+  std::vector<std::size_t> patients;
+  Disclosure pooled;
+  for (const double count : counts) {
+    patients.push_back(static_cast<std::size_t>(count));
+    pooled.rows += patients.back();
+  }
+  require_pooled(rules, pooled);
+  const std::vector<bool> small = hidden_counts(rules, patients);
+  for (std::size_t i = 0; i < counts.size(); ++i) {
+    if (!small[i]) continue;
+    counts[i] = 0;
+    hidden[i] = static_cast<double>(sites);
+  }
+}
+
+}  // namespace detail
+
 /// Counts a column in bins over all hospitals.
 /// \throws Error (`invalid_argument`) for edges that do not ascend, or without any over a transport that only sums; (`disclosure`) where the
 /// bins are to follow the extremes and a hospital does not tell its own; (`invalid_data`) where there is no value, or they are all the same
@@ -205,8 +237,11 @@ template <class TransportType>
   Analysis<TransportType> analysis(transport, options.asking);
   Histogram result;
   const Sums sums = analysis.over_the_same_sites([&] { return analysis.template sum<BinCounts>({plan}); });
-  const auto counts = sums.vector("counts", plan.edges.size() + 2);
-  const auto hidden = sums.vector("hidden", plan.edges.size() + 2);
+  const auto sum_of_counts = sums.vector("counts", plan.edges.size() + 2);
+  const auto sum_of_hidden = sums.vector("hidden", plan.edges.size() + 2);
+  std::vector<double> counts(sum_of_counts.begin(), sum_of_counts.end());
+  std::vector<double> hidden(sum_of_hidden.begin(), sum_of_hidden.end());
+  detail::hold_pooled_bins(analysis.template pooled_rules<BinCounts>(), counts, hidden, sums.sites.size());
   const std::size_t bins = plan.edges.size() - 1;
   for (std::size_t i = 0; i < bins; ++i) {
     result.counts.push_back(static_cast<std::size_t>(counts[i + 1]));

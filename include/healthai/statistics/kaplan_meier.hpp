@@ -13,6 +13,7 @@
 #include "healthai/core/finite.hpp"
 #include "healthai/core/number_text.hpp"
 #include "healthai/statistics/analysis.hpp"
+#include "healthai/statistics/detail/pooled_survival.hpp"
 #include "healthai/statistics/life_table.hpp"
 #include "healthai/statistics/survival_curve.hpp"
 #include "healthai/statistics/survival_plan.hpp"
@@ -94,14 +95,15 @@ struct KaplanMeierResult {
 ///
 /// Differs from R: times are tied when they are equal as numbers, not when they are close.
 /// \param transport  a Transport or SummingTransport; one thread
-/// \throws Error (`invalid_argument`) for a plan or options that are not sound; (`disclosure`) when the rules of every hospital forbid it; as
-/// `life_table`
+/// \throws Error (`invalid_argument`) for a plan or options that are not sound; (`disclosure`) when the rules of every hospital forbid it, or
+/// where only sums are seen and a curve is of too few patients of all hospitals together; as `life_table`
 template <class TransportType>
 [[nodiscard]] KaplanMeierResult kaplan_meier(TransportType& transport, const SurvivalPlan& plan,
                                              const KaplanMeierOptions& options = {}) {
   Analysis<TransportType> analysis(transport, options.analysis);
   KaplanMeierResult result = analysis.over_the_same_sites([&] {
     PooledLifeTable table = life_table(analysis, plan);
+    detail::require_pooled_table(analysis, table);
     std::vector<SurvivalCurve> curves = survival_curves(table, options);
     return KaplanMeierResult{
         std::move(table.plan), options.confidence_level, std::move(curves), std::move(table.sites), {}};

@@ -17,9 +17,9 @@
 #include "healthai/statistics/column_levels.hpp"
 #include "healthai/statistics/concept.hpp"
 #include "healthai/statistics/covariates.hpp"
-#include "healthai/statistics/detail/glm_cells.hpp"
 #include "healthai/statistics/detail/local_fits.hpp"
 #include "healthai/statistics/detail/local_sums.hpp"
+#include "healthai/statistics/detail/patient_cells.hpp"
 #include "healthai/statistics/disclosure.hpp"
 #include "healthai/statistics/glm.hpp"
 #include "healthai/statistics/glm_moments.hpp"
@@ -61,9 +61,10 @@ struct LocalGlmFit {
   struct Prepared {
     Table rows{};
     std::size_t events = 0;
-    std::vector<double> cells{};  ///< how many patients stand behind the numbers
+    detail::PatientGroups groups{};
   };
   static constexpr std::string_view name = "local_glm_fit";
+  static constexpr std::string_view question_name = GlmStep::question_name;  ///< it tells of the same groups
 
   [[nodiscard]] static std::vector<std::string> columns(const Plan& plan) { return plan.columns(); }
   [[nodiscard]] static std::vector<std::string> complete(const Plan& plan) { return plan.columns(); }
@@ -76,23 +77,25 @@ struct LocalGlmFit {
     return {rows,
             static_cast<std::size_t>(
                 std::count_if(response.begin(), response.end(), [](double y) { return y != 0; })),
-            detail::glm_cells(plan, rows)};
+            detail::groups_of(rows, plan.covariates, response)};
   }
   /// What is asked, before rows are read.
-  [[nodiscard]] static Disclosure question(const Plan& plan) {
-    Disclosure what;
-    what.columns = plan.columns();
-    what.levels = detail::glm_levels(plan);
-    return what;
-  }
+  [[nodiscard]] static Disclosure question(const Plan& plan) { return detail::glm_question(plan); }
   [[nodiscard]] static Disclosure disclosure(const Plan& plan, const Prepared& prepared) {
     Disclosure what = question(plan);
     what.rows = prepared.rows.rows();
     if (counts_events(plan)) what.events = prepared.events;
     what.parameters = GlmStep::parameters(plan) + (plan.stratify_by_site ? 1 : 0);
-    what.cells = prepared.cells;
+    what.cells = prepared.groups.cells();
     return what;
   }
+  /// As GlmMoments::groups.
+  [[nodiscard]] static std::vector<std::vector<std::size_t>> groups(const Plan& /*plan*/,
+                                                                    const Prepared& prepared,
+                                                                    const DisclosureRules& rules) {
+    return prepared.groups.told(rules);
+  }
+  [[nodiscard]] static GlmPlan told_plan(const Plan& plan) { return detail::without_bounds(plan); }
   /// A fit that fails is an answer too: `problem` says why, under rules without a word about the data.
   [[nodiscard]] static Reply answer(const Prepared& prepared, const Broadcast& broadcast,
                                     const DisclosureRules& rules) {

@@ -15,6 +15,8 @@
 #include "healthai/core/error.hpp"
 #include "healthai/core/failure.hpp"
 #include "healthai/statistics/analysis.hpp"
+#include "healthai/statistics/detail/pooled_survival.hpp"
+#include "healthai/statistics/disclosure.hpp"
 #include "healthai/statistics/life_table.hpp"
 #include "healthai/statistics/log_rank_moments.hpp"
 #include "healthai/statistics/site_log_rank.hpp"
@@ -117,6 +119,24 @@ struct QuadraticForm {
   return result;
 }
 
+namespace detail {
+
+/// Holds the rules about sizes against the groups of a test within hospitals, where no hospital could hold them. Of events with weights
+/// (rho above 0) only a sum is known, which is no more than their number. \throws Error (`disclosure`) naming the rule
+template <class TransportType>
+void require_pooled_groups(const Analysis<TransportType>& analysis, const LogRankMoments& moments,
+                           double rho) {
+  for (std::size_t g = 0; g < moments.groups(); ++g) {
+    if (!(moments.patients[g] > 0)) continue;
+    Disclosure pooled;
+    pooled.rows = static_cast<std::size_t>(moments.patients[g]);
+    if (rho == 0) pooled.events = static_cast<std::size_t>(std::llround(moments.observed[g]));
+    analysis.template require_pooled<SiteLogRank>(pooled);
+  }
+}
+
+}  // namespace detail
+
 /// Compares the survival of groups of all hospitals' patients together, as R's survdiff does with the pooled rows: the log-rank test
 /// (rho 0) or the Peto and Peto test (rho 1), in strata of a column, of hospitals, of both or of neither.
 ///
@@ -157,11 +177,13 @@ template <class TransportType>
       take(moments.observed, "observed");
       take(moments.expected, "expected");
       take(moments.variance, "variance");
+      detail::require_pooled_groups(analysis, moments, options.rho);
       LogRankResult test = log_rank_test(moments, agreed);
       test.sites = sums.sites;
       return test;
     }
     const PooledLifeTable table = life_table(analysis, plan);
+    detail::require_pooled_table(analysis, table);
     const std::size_t groups = table.plan.by.size();
     const std::size_t size = groups * table.plan.times.size();
     LogRankMoments moments(groups);

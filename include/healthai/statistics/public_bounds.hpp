@@ -11,6 +11,7 @@
 #include "healthai/core/number_text.hpp"
 #include "healthai/data/detail/text.hpp"
 #include "healthai/secagg/segments.hpp"
+#include "healthai/statistics/disclosure.hpp"
 #include "healthai/transport/concept.hpp"
 
 namespace healthai {
@@ -31,7 +32,8 @@ struct ColumnBounds {
 /// What is public about the data before anything is asked: from a code book or a policy, not from the data. Secure aggregation needs it, for
 /// numbers are rounded to the levels of a range that is agreed beforehand; in the clear it may be left empty.
 ///
-/// A hospital with a value outside, or with more rows, refuses: nothing is clipped.
+/// A hospital with a value outside, or with more rows, refuses: nothing is clipped. Under rules it refuses bounds that do not contain those of
+/// its own policy, whatever its data are, so that nobody closes in on an extreme.
 struct PublicBounds {
   std::vector<ColumnBounds> columns{};
   std::uint64_t most_rows = 0;  ///< of one hospital; 0: not said
@@ -86,6 +88,13 @@ struct ColumnScale {
   const ColumnBounds* const known = bounds.find(column);
   if (known == nullptr) return {};
   return {known->lower + (known->upper - known->lower) / 2, (known->upper - known->lower) / 2};
+}
+
+/// What the bounds of a request say, for a hospital's rules. Of a column that is named twice the first counts, as for `find`.
+inline void tell_bounds(Disclosure& what, const PublicBounds& bounds) {
+  for (const ColumnBounds& column : bounds.columns)
+    what.bounds.emplace(column.column, ValueBounds{column.lower, column.upper});
+  what.most_rows = bounds.most_rows;
 }
 
 /// \throws Error (`refused`) for more rows than the bounds allow, which says nothing else

@@ -14,6 +14,8 @@
 #include "healthai/core/number_text.hpp"
 #include "healthai/statistics/analysis.hpp"
 #include "healthai/statistics/detail/rank_search.hpp"
+#include "healthai/statistics/disclosure.hpp"
+#include "healthai/statistics/disclosure_refusal.hpp"
 #include "healthai/statistics/groups.hpp"
 #include "healthai/statistics/public_bounds.hpp"
 #include "healthai/statistics/threshold_counts.hpp"
@@ -59,9 +61,6 @@ struct QuantileTable {
 /// How `quantiles` asks.
 struct QuantileOptions {
   std::vector<double> probabilities{0, 0.05, 0.25, 0.5, 0.75, 0.95, 1};  ///< 0 and 1 are the extremes
-  /// With grids: intervals are told that are wide enough for so many patients of all hospitals together to be in them. For masked sums, in
-  /// which no hospital makes its own steps so wide.
-  std::size_t smallest_cell = 0;
   AnalysisOptions asking{};
 };
 
@@ -71,6 +70,20 @@ namespace detail {
                                                      std::size_t n) {
   const std::size_t group = cell % plan.groups();
   return {plan.columns[cell / plan.groups()], group > 0 ? plan.levels[group - 1] : std::string(), n, {}};
+}
+
+/// Holds rules against the counts of one group of all hospitals together: each step becomes one of enough patients. \param all  whether the group
+/// is that of all rows \throws Error (`disclosure`) for too few patients
+inline void hold_pooled_counts(const DisclosureRules& rules, std::span<double> counts, bool all) {
+  if (!rules.enforced) return;
+  Disclosure pooled;
+  pooled.rows = all ? static_cast<std::size_t>(counts.back()) : rules.minimum_rows;
+  pooled.cells = {counts.back()};
+  require_pooled(rules, pooled);
+  std::vector<std::size_t> steps;
+  for (const double count : counts) steps.push_back(static_cast<std::size_t>(count));
+  ThresholdCounts::widen_steps(steps, rules.smallest_cell);
+  for (std::size_t i = 0; i < steps.size(); ++i) counts[i] = static_cast<double>(steps[i]);
 }
 
 template <class TransportType>
@@ -93,6 +106,9 @@ void exact_quantiles(Analysis<TransportType>& analysis, const QuantilePlan& plan
       const std::size_t size = thresholds[cell].size();
       if (round == 0) {
         n[cell] = static_cast<std::size_t>(counts[size]);
+        double patients[] = {counts[size]};
+        hold_pooled_counts(analysis.template pooled_rules<ThresholdCounts>(), patients,
+                           cell % plan.groups() == 0);
         std::vector<std::size_t> ranks;
         for (const double p : probabilities) {
           if (n[cell] == 0) break;
@@ -126,9 +142,18 @@ void grid_quantiles(Analysis<TransportType>& analysis, const QuantilePlan& plan,
   for (std::size_t column = 0; column < plan.columns.size(); ++column)
     size += plan.grid_of(column).size() * plan.groups();
   const Sums sums = analysis.template sum<ThresholdCounts>({plan, {}});
-  std::span<const double> counts = sums.vector("counts", size);
+  const auto told = sums.vector("counts", size);
+  std::vector<double> shown(told.begin(), told.end());
+  const DisclosureRules rules = analysis.template pooled_rules<ThresholdCounts>();
+  for (std::size_t cell = 0, first = 0; cell < plan.cells(); ++cell) {
+    const std::size_t points = plan.grid_of(cell / plan.groups()).size();
+    hold_pooled_counts(rules, std::span(shown).subspan(first, points), cell % plan.groups() == 0);
+    first += points;
+  }
+  std::span<const double> counts = shown;
   const double uncertain =
-      (std::max)(sums.number("uncertain"), static_cast<double>(options.smallest_cell) - 1);
+      sums.number("uncertain") +
+      (rules.enforced ? static_cast<double>((std::max)(rules.smallest_cell, std::size_t{1}) - 1) : 0);
   table.rounds = 1;
   for (std::size_t cell = 0; cell < plan.cells(); ++cell) {
     const std::vector<double> grid = plan.grid_of(cell / plan.groups());

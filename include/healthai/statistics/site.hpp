@@ -142,6 +142,7 @@ class StatisticsSite {
         if (!data_->table.has(column))
           throw Error(error::unknown_name, "there is no column " + detail::quoted(column) + " here");
       }
+      require_own_bounds(asked);
     }
     AnsweredRows::Rows rows = rows_of(plan.cohort, filters, complete);
     if (rules_->enforced && !rules_->in_sum) {
@@ -177,6 +178,21 @@ class StatisticsSite {
   }
   static void require(const std::optional<DisclosureRefusal>& forbidden) {
     if (forbidden) throw Error(error::disclosure, forbidden->text());
+  }
+  /// Whether the hospital keeps to the bounds of its own policy, where a request has any: the whole table, whichever cohort is asked for, so that
+  /// a refusal tells nothing that depends on the question.
+  void require_own_bounds(const Disclosure& asked) const {
+    if (asked.most_rows != 0 && data_->table.rows() > rules_->most_rows)
+      throw Error(error::disclosure, "most_rows: there are more rows here than the policy says");
+    for (const auto& [column, ignored] : asked.bounds) {
+      const ValueBounds& own = rules_->bounds.at(column);
+      if (!data_->table.has(column) || !data_->table.is_numeric(column)) continue;
+      for (const double value : data_->table.numeric(column)) {
+        if (value == value && !own.contain(value))
+          throw Error(error::disclosure, "bounds: the column " + detail::quoted(column) +
+                                             " has a value outside of the bounds of this hospital's policy");
+      }
+    }
   }
   /// An approved cohort's filters are the hospital's own: that they do not fit its table is said without them.
   [[nodiscard]] AnsweredRows::Rows rows_of(const Cohort& cohort, const std::vector<RowFilter>& filters,

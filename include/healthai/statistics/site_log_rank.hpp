@@ -6,6 +6,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "healthai/core/error.hpp"
@@ -15,6 +16,7 @@
 #include "healthai/data/table.hpp"
 #include "healthai/secagg/segments.hpp"
 #include "healthai/statistics/concept.hpp"
+#include "healthai/statistics/detail/patient_cells.hpp"
 #include "healthai/statistics/disclosure.hpp"
 #include "healthai/statistics/life_table.hpp"
 #include "healthai/statistics/log_rank_moments.hpp"
@@ -64,6 +66,7 @@ struct SiteLogRank : SummedStatistic {
     LogRankMoments moments{};
     std::vector<std::size_t> events{};  ///< of each group
     std::vector<double> strata{};       ///< patients of each
+    detail::PatientGroups patients{};   ///< groups, and strata if there are some
   };
   static constexpr std::string_view name = "site_log_rank";
   /// Of one hospital: so that sums can be rounded to a known range where they are masked. More are refused.
@@ -83,15 +86,24 @@ struct SiteLogRank : SummedStatistic {
       std::sort(survival.times.begin(), survival.times.end());
       survival.times.erase(std::unique(survival.times.begin(), survival.times.end()), survival.times.end());
     }
-    Prepared prepared{LogRankMoments(groups), std::vector<std::size_t>(groups),
-                      std::vector<double>(plan.survival.strata.size())};
+    Prepared prepared{LogRankMoments(groups),
+                      std::vector<std::size_t>(groups),
+                      std::vector<double>(plan.survival.strata.size()),
+                      {}};
     if (rows.rows() == 0) return prepared;
     // A stratum at a time: there may be many, each with few of the times.
     SurvivalPlan one = survival;
     one.strata = {};
     std::vector<std::vector<std::size_t>> rows_of(survival.strata.size());
     const std::vector<std::size_t> cells = LifeTable::cells_of_rows(survival, rows);
-    for (std::size_t row = 0; row < cells.size(); ++row) rows_of[cells[row] / groups].push_back(row);
+    std::vector<std::size_t> stratum_of, group_of;
+    for (std::size_t row = 0; row < cells.size(); ++row) {
+      stratum_of.push_back(cells[row] / groups);
+      group_of.push_back(cells[row] % groups);
+      rows_of[stratum_of.back()].push_back(row);
+    }
+    if (groups > 1) prepared.patients.add(std::move(group_of), groups);
+    if (rows_of.size() > 1) prepared.patients.add(std::move(stratum_of), rows_of.size());
     for (std::size_t s = 0; s < rows_of.size(); ++s)
       prepared.strata[s] = static_cast<double>(rows_of[s].size());
     for (const std::vector<std::size_t>& stratum : rows_of) {
@@ -127,6 +139,12 @@ struct SiteLogRank : SummedStatistic {
       what.cells.insert(what.cells.end(), prepared.strata.begin(), prepared.strata.end());
     what.parameters = prepared.events.size() - 1;
     return what;
+  }
+  /// The patients of each group, and of each stratum, for comparison with other answers.
+  [[nodiscard]] static std::vector<std::vector<std::size_t>> groups(const Plan& /*plan*/,
+                                                                    const Prepared& prepared,
+                                                                    const DisclosureRules& rules) {
+    return prepared.patients.told(rules);
   }
   /// \throws Error (`disclosure`) under rules for other times than all of their grid, and for a rho other than 0 and 1: sums at one choice
   /// of times, or weights, and at another, subtracted, tell of single events

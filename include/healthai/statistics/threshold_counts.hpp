@@ -116,14 +116,20 @@ struct ThresholdCounts : SummedStatistic {
     }
     return prepared;
   }
-  [[nodiscard]] static Disclosure disclosure(const Plan& plan, const Prepared& prepared) {
+  /// What is asked, before rows are read.
+  [[nodiscard]] static Disclosure question(const Plan& plan) {
     Disclosure what;
-    what.rows = prepared.rows;
     what.columns = columns(plan);
     if (!plan.by.empty()) what.levels[plan.by] = plan.levels;
-    for (const auto& values : prepared.values) what.cells.push_back(static_cast<double>(values.size()));
     what.single_values = plan.grids.empty();
     for (const QuantileGrid& grid : plan.grids) what.cut_points[grid.column] += grid.points;
+    what.most_rows = plan.most_rows;
+    return what;
+  }
+  [[nodiscard]] static Disclosure disclosure(const Plan& plan, const Prepared& prepared) {
+    Disclosure what = question(plan);
+    what.rows = prepared.rows;
+    for (const auto& values : prepared.values) what.cells.push_back(static_cast<double>(values.size()));
     return what;
   }
   /// The rows of each group that it tells apart, for comparison with other answers. \param rules  which hide some
@@ -188,6 +194,22 @@ struct ThresholdCounts : SummedStatistic {
   }
   [[nodiscard]] static std::vector<secagg::ScalarSegment> scalar_segments(const Broadcast&) { return {}; }
 
+  /// Makes each step of ascending counts one of at least `smallest` patients: those of a smaller one are counted with the next, and those
+  /// of a smaller last one with the one before. So each count is off by fewer than `smallest`, and the last one, which is that of all, is not.
+  static void widen_steps(std::vector<std::size_t>& counts, std::size_t smallest) {
+    const std::size_t all = counts.back();
+    std::size_t told = 0;
+    for (std::size_t& count : counts) {
+      if (told == all || all < count + smallest) {
+        told = all < told + smallest ? told : all;
+      } else if (count >= told + smallest) {
+        told = count;
+      }
+      count = told;
+    }
+    counts.back() = all;
+  }
+
  private:
   [[nodiscard]] static std::size_t count_up_to(const std::vector<double>& sorted, double threshold) {
     return static_cast<std::size_t>(std::upper_bound(sorted.begin(), sorted.end(), threshold) -
@@ -214,21 +236,6 @@ struct ThresholdCounts : SummedStatistic {
       counts.push_back(static_cast<double>(prepared.values[cell].size()));
     }
     return SummandBuilder().add("counts", counts).add("uncertain", 0.0).take();
-  }
-  /// Makes each step of ascending counts one of at least `smallest` patients: those of a smaller one are counted with the next, and those
-  /// of a smaller last one with the one before. So each count is off by fewer than `smallest`, and the last one, which is that of all, is not.
-  static void widen_steps(std::vector<std::size_t>& counts, std::size_t smallest) {
-    const std::size_t all = counts.back();
-    std::size_t told = 0;
-    for (std::size_t& count : counts) {
-      if (told == all || all < count + smallest) {
-        told = all < told + smallest ? told : all;
-      } else if (count >= told + smallest) {
-        told = count;
-      }
-      count = told;
-    }
-    counts.back() = all;
   }
 };
 static_assert(Statistic<ThresholdCounts> && AdditiveTask<ThresholdCounts>);

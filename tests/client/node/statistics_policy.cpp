@@ -31,7 +31,8 @@ constexpr const char* whole = R"({
   "minimum_rows": 20, "minimum_events": 15, "smallest_cell": 6, "rows_per_parameter": 12.5, "residual_degrees": 11,
   "single_values": true, "most_steps": 30, "largest_coefficient": 15,
   "cohorts": {"elderly": ["age >= 60", "sex == 1"], "everybody": []},
-  "free_filters": true
+  "free_filters": true,
+  "bounds": {"age": [0, 120], "time": [-0.5, 1e4]}, "most_rows": 5000
 })";
 
 }  // namespace
@@ -56,6 +57,8 @@ TEST_CASE("statistics policy: every setting is read, and none is needed") {
         std::vector<RowFilter>{parse_filter("age >= 60"), parse_filter("sex == 1")});
   CHECK(rules.cohorts.at("everybody").empty());
   CHECK(rules.free_filters);
+  CHECK(rules.bounds == std::map<std::string, ValueBounds>{{"age", {0, 120}}, {"time", {-0.5, 10000}}});
+  CHECK(rules.most_rows == 5000);
   // Left out, they are those of the library, which allow nothing.
   for (const DisclosureRules& none : {parse("{}"), Policy::parse("{}").statistics}) {
     const DisclosureRules standard;
@@ -67,6 +70,8 @@ TEST_CASE("statistics policy: every setting is read, and none is needed") {
     CHECK(none.cohorts.empty());
     CHECK_FALSE(none.single_values);
     CHECK_FALSE(none.free_filters);
+    CHECK(none.bounds.empty());
+    CHECK(none.most_rows == 0);
     CHECK(none.minimum_rows == standard.minimum_rows);
     CHECK(none.minimum_events == standard.minimum_events);
     CHECK(none.smallest_cell == standard.smallest_cell);
@@ -114,6 +119,15 @@ TEST_CASE("statistics policy: what is not understood is an error that says where
   at(R"({"cohorts": {"elderly": ["age"]}})", "/cohorts/elderly/0", "age >= 60");
   at(R"({"cohorts": {"elderly": [60]}})", "/cohorts/elderly/0", "a filter such as");
   at(R"({"cohorts": {"": []}})", "/cohorts/", "a text of 1 to 64 bytes");
+  for (const char* bad : {"8", "[0]", "[0, 1, 2]", R"(["0", 1])", R"({"lower": 0, "upper": 1})"})
+    at(std::string(R"({"columns": ["age"], "bounds": {"age": )") + bad + "}}", "/bounds/age",
+       "a list of two numbers, the lower and the upper bound");
+  for (const char* bad : {"[1, 1]", "[2, 1]", "[-1e300, 1e300]"})
+    at(std::string(R"({"columns": ["age"], "bounds": {"age": )") + bad + "}}", "/bounds/age",
+       "a lower bound and a larger upper one");
+  at(R"({"bounds": {"age": [0, 120]}})", "/bounds/age", "not among the columns");
+  at(R"({"bounds": [0, 120]})", "/bounds", "an object with a column's name");
+  at(R"({"most_rows": 0})", "/most_rows", "a whole number of at least 1");
   CHECK(has(error_in(R"({"minimum_rows": 10, "minimum_rows": 1})"), "twice"));
 }
 
@@ -140,6 +154,9 @@ TEST_CASE("statistics policy: in plain English") {
 Statistics: of age these levels may be told apart: old.
 Statistics: of sex these levels may be told apart: 1, 2.
 Statistics: age may be cut at no more than 8 points.
+Statistics: everybody may know that age is from 0 to 120.
+Statistics: everybody may know that time is from -0.5 to 10000.
+Statistics: everybody may know that there are at most 5000 rows.
 Statistics: the cohort elderly may be asked for: age >= 60 and sex == 1.
 Statistics: the cohort everybody may be asked for: all rows.
 Statistics: a request may bring filters of its own.

@@ -30,7 +30,7 @@ struct TieGroup {
 
 /// What a sweep from the latest time to the earliest knows at a group; sums and hazards are in units of exp(scale).
 struct TieHazard {
-  double scale = 0;        ///< the largest eta so far
+  double scale = 0;  ///< the largest eta so far
   double for_later =
       0;  ///< the hazard that rows with a later time, or censored at this one, have lived through
   double for_events = 0;  ///< the part of it that counts for the group's own events

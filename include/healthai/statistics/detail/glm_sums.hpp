@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <Eigen/Core>
@@ -10,8 +11,10 @@
 #include "healthai/core/error.hpp"
 #include "healthai/core/number_text.hpp"
 #include "healthai/data/detail/text.hpp"
+#include "healthai/statistics/detail/sum_ranges.hpp"
 #include "healthai/statistics/glm_moments.hpp"
 #include "healthai/statistics/glm_step.hpp"
+#include "healthai/statistics/public_bounds.hpp"
 #include "healthai/statistics/sums.hpp"
 
 namespace healthai::detail {
@@ -41,47 +44,33 @@ class GlmSite {
   /// Whether single answers are hidden, and sums made of whole numbers.
   static constexpr bool hidden = !Source::template shows<GlmStep>;
 
-  GlmSite(Source& source, const GlmPlan& plan, double largest_value) : source_(&source) {
+  GlmSite(Source& source, const GlmPlan& plan) : source_(&source) {
     step_.cohort = plan.cohort;
     step_.model = plan;
-    largest_value_ = hidden ? largest_value : 0;
   }
 
   [[nodiscard]] GlmColumns columns() {
-    GlmMoments::Plan plan{step_.cohort, step_.model, GlmMoment::totals, {}, {}, largest_value_, 0};
+    GlmMoments::Plan plan{step_.cohort, step_.model, GlmMoment::totals, {}};
     GlmColumns known;
-    const std::size_t width = GlmMoments::width(step_.model);
-    if (hidden) {
-      plan.moment = GlmMoment::rows;
-      plan.rows = source_->template sum<GlmMoments>({plan}).number("n");
-      require_rows(plan.rows);
-      plan.moment = GlmMoment::totals;
-    }
+    const std::vector<ColumnScale> scales = glm_scales(step_.model);
     const Sums totals = source_->template sum<GlmMoments>({plan});
     const double n = totals.number("n");
     require_rows(n);
     known.rows = static_cast<std::size_t>(n);
     known.constants = totals.number("constants");
-    for (const double total : totals.vector("sums", width)) known.means.push_back(total / n);
-    plan.centres = known.means;
-    plan.units.assign(width, 1.0);
-    // What rounding makes of a constant column.
-    const double noise =
-        hidden ? 32 * largest_value_ * 0x1p-50 * static_cast<double>(totals.sites.size()) : 0;
-    if (hidden) {
-      plan.moment = GlmMoment::absolute;
-      const Sums sums = source_->template sum<GlmMoments>({plan});
-      const auto absolute = sums.vector("sums", width);
-      for (std::size_t j = 0; j < width; ++j) {
-        if (absolute[j] / n > noise) plan.units[j] = absolute[j] / n;
-      }
-    }
+    for (const double total : totals.vector("sums", scales.size())) plan.centres.push_back(total / n);
     plan.moment = GlmMoment::squares;
     const Sums sums = source_->template sum<GlmMoments>({plan});
-    const auto squares = sums.vector("sums", width);
-    for (std::size_t j = 0; j < width; ++j) {
-      const double deviation = plan.units[j] * std::sqrt((std::max)(squares[j], 0.0) / n);
-      const bool constant = deviation <= 1e-12 * std::fabs(known.means[j]) || deviation <= noise;
+    const auto squares = sums.vector("sums", scales.size());
+    double noise = 0;  // the mean square that rounding makes of a constant column
+    if (hidden)
+      noise = 4 * power_of_two_from(GlmMoments::ranges(plan).back().most) * 0x1p-50 *
+              static_cast<double>(sums.sites.size()) / n;
+    for (std::size_t j = 0; j < scales.size(); ++j) {
+      known.means.push_back(scales[j].to_x(plan.centres[j]));
+      const double square = (std::max)(squares[j], 0.0) / n;
+      const double deviation = scales[j].unit * std::sqrt(square);
+      const bool constant = deviation <= 1e-12 * std::fabs(known.means[j]) || square <= noise;
       known.deviations.push_back(constant ? 0 : deviation);
     }
     return known;
@@ -133,7 +122,6 @@ class GlmSite {
 
   Source* source_;
   GlmStep::Plan step_{};
-  double largest_value_ = 0;
 };
 
 }  // namespace healthai::detail

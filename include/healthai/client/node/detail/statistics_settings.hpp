@@ -46,6 +46,16 @@ void settings_by_name(const nlohmann::json& value, const SettingsPlace& place, c
   }
   return times;
 }
+/// A list of a number and a larger one.
+[[nodiscard]] inline ValueBounds settings_value_bounds(const nlohmann::json& value,
+                                                       const SettingsPlace& place) {
+  if (!value.is_array() || value.size() != 2 || !value[0].is_number() || !value[1].is_number())
+    place.fail("a list of two numbers, the lower and the upper bound", value);
+  const ValueBounds bounds{value[0].get<double>(), value[1].get<double>()};
+  if (!(bounds.lower < bounds.upper) || !(bounds.upper - bounds.lower < 1e300))
+    place.fail("a lower bound and a larger upper one", value);
+  return bounds;
+}
 [[nodiscard]] inline std::vector<RowFilter> settings_filters(const nlohmann::json& value,
                                                              const SettingsPlace& place) {
   if (!value.is_array()) place.fail("a list of filters such as \"age >= 60\"", value);
@@ -70,7 +80,7 @@ void settings_by_name(const nlohmann::json& value, const SettingsPlace& place, c
       value, place,
       {"minimum_rows", "minimum_events", "smallest_cell", "rows_per_parameter", "residual_degrees", "columns",
        "levels", "most_cut_points", "time_grid", "single_values", "most_steps", "largest_coefficient",
-       "cohorts", "free_filters"});
+       "cohorts", "free_filters", "bounds", "most_rows"});
   DisclosureRules rules;
   const auto whole = [&object](const char* key, std::size_t& setting, std::size_t smallest) {
     object.with(key,
@@ -111,7 +121,14 @@ void settings_by_name(const nlohmann::json& value, const SettingsPlace& place, c
     });
   });
   flag("free_filters", rules.free_filters);
-  for (const auto* by_column : {"levels", "most_cut_points"}) {
+  object.with("bounds", [&](const Json& v, const SettingsPlace& p) {
+    settings_by_name(v, p, "a column's name", [&](const std::string& column, const Json& of, const auto& at) {
+      rules.bounds[column] = settings_value_bounds(of, at);
+    });
+  });
+  object.with("most_rows",
+              [&](const Json& v, const SettingsPlace& p) { rules.most_rows = settings_whole(v, p, 1); });
+  for (const auto* by_column : {"levels", "most_cut_points", "bounds"}) {
     object.with(by_column, [&](const Json& v, const SettingsPlace& p) {
       for (const auto& [column, of] : v.items()) {
         if (!rules.columns.contains(column))
@@ -141,6 +158,12 @@ void describe_disclosure_rules(const DisclosureRules& rules, Line line) {
   for (const auto& [column, points] : rules.most_cut_points)
     line("Statistics: " + shown(column) + " may be cut at no more than " + std::to_string(points) +
          " points");
+  for (const auto& [column, bounds] : rules.bounds)
+    line("Statistics: everybody may know that " + shown(column) + " is from " + number_text(bounds.lower) +
+         " to " + number_text(bounds.upper));
+  if (rules.most_rows != 0)
+    line("Statistics: everybody may know that there are at most " + std::to_string(rules.most_rows) +
+         " rows");
   const auto filters = [](const std::vector<RowFilter>& all) {
     std::string text;
     for (const RowFilter& filter : all) text += (text.empty() ? "" : " and ") + filter_text(filter);
