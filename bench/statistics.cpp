@@ -91,7 +91,7 @@ void step(benchmark::State& state) {
   InProcess& transport = sites(static_cast<std::size_t>(state.range(0)));
   Analysis<InProcess> analysis(transport);
   const GlmPlan plan = logistic();
-  detail::GlmSite<Analysis<InProcess>> site(analysis, plan, 0);
+  detail::GlmSite<Analysis<InProcess>> site(analysis, plan);
   const detail::GlmColumns columns = site.columns();
   const auto part = [](const std::vector<double>& values) {
     return std::vector<double>(values.begin(), values.begin() + static_cast<std::ptrdiff_t>(covariates));

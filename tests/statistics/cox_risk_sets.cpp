@@ -82,8 +82,37 @@ TEST_CASE(
   static_cast<CoxPlan&>(counts) = plan;
   counts.times = plan.time_grid;
   what = CoxEventCounts::disclosure(counts, CoxEventCounts::prepare(counts, eight()));
-  CHECK(what.cells == std::vector<double>{0, 3, 3, 2, /*events*/ 2, 2, 1, /*none*/ 0, 1, 1, 1,
-                                          /*on the grid*/ 3, 3, 2, 0});
+  CHECK(what.cells == std::vector<double>{0,
+                                          3,
+                                          3,
+                                          2,
+                                          /*events*/ 2,
+                                          2,
+                                          1,
+                                          /*none*/ 0,
+                                          1,
+                                          1,
+                                          1,
+                                          /*on the grid*/ 3,
+                                          3,
+                                          2,
+                                          0,
+                                          /*men and women*/ 0,
+                                          0,
+                                          0,
+                                          0,
+                                          2,
+                                          1,
+                                          0,
+                                          0,
+                                          2,
+                                          1,
+                                          0,
+                                          0,
+                                          2,
+                                          0,
+                                          0,
+                                          0});
   CHECK(what.times == plan.time_grid);
 }
 
@@ -140,6 +169,45 @@ TEST_CASE("under rules the sums over events are of all, whichever block is asked
   blocks.add(asked(0, 3, rules), 0, 3);
   CHECK(near(whole.point().log_likelihood, blocks.point().log_likelihood, 1e-14));
   CHECK(whole.point().score.isApprox(blocks.point().score, 1e-13));
+}
+
+TEST_CASE("under rules a row beyond what can be added up hides all sums, and its own place") {
+  CoxRiskSets::Plan plan;
+  static_cast<ScaledCoxPlan&>(plan) = plan_of();
+  plan.cells = {{0, 1, 1}, {0, 2, 1}, {0, 5, 2}, {0, 9, 1}};
+  plan.scales = {11e-3, 0.4};  // predictors up to 1700: those above 600 are beyond
+  const auto prepared = CoxRiskSets::prepare(plan, eight());
+  const auto asked = [&](const DisclosureRules& rules) {
+    return Sums{CoxRiskSets::answer(prepared, {plan, {1, 0}, 0, 4}, rules).vectors, {}};
+  };
+  CHECK(asked(DisclosureRules::off()).number("beyond") == 6);
+  const Sums told = asked(DisclosureRules{});
+  CHECK(told.number("beyond") == 1);
+  for (const char* sums : {"leaving", "events", "tied"}) {
+    for (const double value : told.vector(sums)) CHECK(value == 0);
+  }
+}
+
+TEST_CASE("coefficients count by how far columns spread at the hospital, whatever scales a request names") {
+  DisclosureRules rules;
+  rules.columns = {"time", "dead", "age", "sex"};
+  rules.minimum_rows = rules.minimum_events = rules.smallest_cell = rules.residual_degrees = 0;
+  rules.rows_per_parameter = 0;
+  rules.single_values = true;
+  rules.time_grid = {2, 5, 9};
+  const StatisticsSite site(eight(), rules);
+  const auto ask = [&](double scale) {
+    InProcess one;
+    one.add(ClientId("one"), site.handlers<CoxSiteStep, CoxConcordance>());
+    Analysis analysis(one);
+    ScaledCoxPlan plan = plan_of();
+    plan.time_grid = rules.time_grid;
+    plan.scales[0] = scale;
+    static_cast<void>(analysis.sum<CoxConcordance>({plan, {1.5, 0}}));
+    return analysis.sum<CoxSiteStep>({plan, {1.5, 0}}).number("log_likelihood");
+  };
+  CHECK(ask(11) < 0);
+  refuses([&] { return ask(11e-3); }, error::disclosure, "largest_coefficient");
 }
 
 TEST_CASE("every question of a regression tells the grid to which it rounds times") {

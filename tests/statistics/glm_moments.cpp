@@ -106,8 +106,19 @@ TEST_CASE("what it discloses") {
   CHECK(what.parameters == 3);
   CHECK(what.columns == std::vector<std::string>{"x", "c", "y", "o"});
   CHECK(what.levels.at("c") == std::vector<std::string>{"a", "b"});
-  // Levels a and b, and the three values of each column: their sums and squares tell how many have which.
-  CHECK(what.cells == std::vector<double>{1, 1, 1, 1, 2, 1, 1, 1});
+  // Levels a and b, and the three values of each column, the offset too: their sums and squares tell how many have which.
+  CHECK(what.cells == std::vector<double>{1, 1, 1, 1, 2, 1, 1, 1, 1, 1, 1});
+  // Of a Poisson response a fourth sum leaves, so that four values are told apart; of others three.
+  Table four("four");
+  four.add_numeric("y", {0, 1, 2, 3, 3}).add_numeric("x", {1, 2, 3, 4, 5});
+  GlmMoments::Plan counts;
+  counts.model.response = "y";
+  counts.model.covariates = {{"x", false, {}}};
+  counts.model.family = GlmFamily::poisson;
+  CHECK(GlmMoments::disclosure(counts, GlmMoments::prepare(counts, four)).cells ==
+        std::vector<double>{1, 1, 1, 2});
+  counts.model.family = GlmFamily::gaussian;
+  CHECK(GlmMoments::disclosure(counts, GlmMoments::prepare(counts, four)).cells.empty());
   GlmMoments::Plan bounded = plan;
   bounded.model.bounds = {{{"x", -1, 6}}, 9};
   CHECK(GlmMoments::question(bounded).bounds.at("x") == ValueBounds{-1, 6});

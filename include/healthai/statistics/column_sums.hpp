@@ -134,8 +134,12 @@ struct DescribedCells {
                                                            const DisclosureRules& rules) const {
     const std::vector<bool> not_told = hidden(groups, rules);
     std::vector<std::vector<std::size_t>> sets;
-    for (std::size_t cell = 0; cell < rows_of.size(); ++cell) {
-      if (!not_told[cell]) sets.push_back(rows_of[cell]);
+    for (std::size_t first = 0; first < rows_of.size(); first += groups) {
+      std::vector<std::vector<std::size_t>> of_column;
+      for (std::size_t cell = first; cell < first + groups; ++cell) {
+        if (!not_told[cell]) of_column.push_back(rows_of[cell]);
+      }
+      for (auto& rows : unless_few_in_sum(std::move(of_column), rules)) sets.push_back(std::move(rows));
     }
     return sets;
   }

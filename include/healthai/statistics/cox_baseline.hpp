@@ -97,6 +97,7 @@ struct CoxBaseline {
   [[nodiscard]] static const std::vector<double>& coefficients(const Broadcast& broadcast) noexcept {
     return broadcast.coefficients;
   }
+  [[nodiscard]] static std::vector<double> spreads(const Prepared& prepared) { return prepared.site.spreads; }
   /// \throws Error (`invalid_argument`) for other numbers of coefficients than of terms
   [[nodiscard]] static Reply answer(const Prepared& prepared, const Broadcast& broadcast,
                                     const DisclosureRules& /*rules*/) {

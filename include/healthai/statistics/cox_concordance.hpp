@@ -46,6 +46,7 @@ struct CoxConcordance : SummedStatistic {
     std::size_t events = 0;
     detail::PatientGroups groups{};
     std::map<std::string, std::vector<std::size_t>> rows_of{};  ///< of each stratum
+    std::vector<double> spreads{};                              ///< of each term
   };
   static constexpr std::string_view name = "cox_concordance.f64";
   static constexpr std::string_view question_name = "cox";
@@ -60,7 +61,8 @@ struct CoxConcordance : SummedStatistic {
                       outcomes.rows(),
                       outcomes.num_events(),
                       detail::groups_of(rows, plan.covariates, outcomes.events),
-                      {}};
+                      {},
+                      detail::spreads_of(x)};
     for (std::size_t row = 0; row < x.rows; ++row) {
       const std::string level = plan.strata.empty() ? std::string() : level_text(rows, plan.strata, row);
       Stratum& stratum = prepared.strata[level];
@@ -101,6 +103,7 @@ struct CoxConcordance : SummedStatistic {
   [[nodiscard]] static const std::vector<double>& coefficients(const Broadcast& broadcast) noexcept {
     return broadcast.coefficients;
   }
+  [[nodiscard]] static std::vector<double> spreads(const Prepared& prepared) { return prepared.spreads; }
   /// \throws Error (`invalid_argument`) for other numbers of coefficients than of terms
   [[nodiscard]] static Reply answer(const Prepared& prepared, const Broadcast& broadcast,
                                     const DisclosureRules& /*rules*/) {

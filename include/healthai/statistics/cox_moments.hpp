@@ -29,12 +29,32 @@ struct CoxRows {
   std::size_t rows = 0;
   std::size_t events = 0;
   PatientGroups groups{};
+  std::vector<std::string> levels{};      ///< of the strata, where there are any
+  std::vector<double> patients{};         ///< of each stratum
+  std::vector<std::size_t> stratum_of{};  ///< of each row
 
   [[nodiscard]] static CoxRows of(const CoxPlan& plan, const Table& table) {
     require_bounded(plan, table);
     const SurvivalOutcomes outcomes = cox_outcomes(plan, table);
-    return {model_matrix(table, plan.covariates), outcomes.rows(), outcomes.num_events(),
-            groups_of(table, plan.covariates, outcomes.events)};
+    CoxRows rows{model_matrix(table, plan.covariates),
+                 outcomes.rows(),
+                 outcomes.num_events(),
+                 groups_of(table, plan.covariates, outcomes.events),
+                 {},
+                 {},
+                 {}};
+    // Strata are not summed here, but later questions tell them: whoever may not answer these is left out now.
+    for (std::size_t row = 0; row < rows.rows && !plan.strata.empty(); ++row) {
+      const std::string level = level_text(table, plan.strata, row);
+      const auto found = std::find(rows.levels.begin(), rows.levels.end(), level);
+      rows.stratum_of.push_back(static_cast<std::size_t>(found - rows.levels.begin()));
+      if (found == rows.levels.end()) {
+        rows.levels.push_back(level);
+        rows.patients.push_back(0);
+      }
+      ++rows.patients[rows.stratum_of.back()];
+    }
+    return rows;
   }
 };
 /// For comparison with other answers: the levels of the strata too. \param groups  of covariates and events
@@ -118,13 +138,15 @@ struct CoxMoments : SummedStatistic {
   /// What is asked, before rows are read.
   [[nodiscard]] static Disclosure question(const Plan& plan) { return detail::cox_question(plan); }
   [[nodiscard]] static Disclosure disclosure(const Plan& plan, const Prepared& prepared) {
-    return detail::cox_disclosure(plan, prepared.rows, prepared.events, prepared.groups.cells());
+    Disclosure what = detail::cox_disclosure(plan, prepared.rows, prepared.events, prepared.groups.cells());
+    detail::tell_strata(what, plan, prepared.levels, prepared.patients);
+    return what;
   }
-  /// The rows of each level, and of each value of a column of few, for comparison with other answers.
+  /// The rows of each level and stratum, and of each value of a column of few, for comparison with other answers.
   [[nodiscard]] static std::vector<std::vector<std::size_t>> groups(const Plan& /*plan*/,
                                                                     const Prepared& prepared,
                                                                     const DisclosureRules& rules) {
-    return prepared.groups.told(rules);
+    return detail::cox_groups_told(prepared.groups, prepared.stratum_of, prepared.levels.size(), rules);
   }
   [[nodiscard]] static CoxPlan told_plan(const Plan& plan) { return detail::cox_told_plan(plan); }
   /// \throws Error (`invalid_argument`) for other numbers of means or scales than of terms, a mean that is not finite or a scale that is not

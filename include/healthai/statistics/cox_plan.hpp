@@ -141,6 +141,15 @@ inline void require_units(const std::vector<double>& means, const std::vector<do
     x.values[i] = (x.values[i] - plan.means[i % x.cols]) / plan.scales[i % x.cols];
   return x;
 }
+/// How far each column spreads: the root of the mean of its squares, 1 where there are no rows. A coefficient times that is what a hospital's
+/// rows see of it, however the asker has chosen means and scales.
+[[nodiscard]] inline std::vector<double> spreads_of(const DesignMatrix& x) {
+  std::vector<double> spreads(x.cols, x.rows == 0 ? 1.0 : 0.0);
+  if (x.rows == 0) return spreads;
+  for (std::size_t i = 0; i < x.values.size(); ++i) spreads[i % x.cols] += x.values[i] * x.values[i];
+  for (double& spread : spreads) spread = std::sqrt(spread / static_cast<double>(x.rows));
+  return spreads;
+}
 
 }  // namespace detail
 }  // namespace healthai

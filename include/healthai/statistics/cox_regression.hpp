@@ -118,8 +118,6 @@ class CoxFitter {
   static constexpr bool visible = Transport<TransportType, CoxBaseline>;
   /// Of one block of sums: 8 MiB.
   static constexpr std::size_t most_numbers = std::size_t{1} << 20U;
-  /// Of the ranges of CoxRiskSets: beyond it, rounding would be felt.
-  static constexpr double most_growth = 0x1p20;
 
   struct Result {
     CoxFit result{};

@@ -23,6 +23,9 @@ namespace healthai {
 
 namespace detail {
 
+/// Of the ranges of CoxRiskSets: beyond it, rounding would be felt.
+inline constexpr double most_growth = 0x1p20;
+
 /// For each row its stratum. \throws Error as `level_indices`
 [[nodiscard]] inline std::vector<std::size_t> cox_strata(const CoxPlan& plan, const Table& rows) {
   return plan.strata.empty() ? std::vector<std::size_t>(rows.rows())
@@ -56,6 +59,15 @@ inline void require_large_intervals(const DisclosureRules& rules, const std::vec
     throw Error(error::disclosure, "smallest_cell: in an interval of the grid here are fewer than " +
                                        std::to_string(rules.smallest_cell) +
                                        " patients, and a sum over hospitals does not hide an interval");
+}
+
+/// Ranges grow in steps of 16 only, so that what is beyond them tells an order of magnitude. \throws Error (`invalid_argument`)
+inline void require_growth(double growth) {
+  double step = 1;
+  while (step < growth && step < most_growth) step *= 16;
+  if (step != growth)
+    throw Error(error::invalid_argument,
+                "a step of a Cox regression has ranges that do not grow by powers of 16, up to 2^20");
 }
 
 }  // namespace detail
@@ -98,6 +110,7 @@ struct CoxEventCounts : SummedStatistic {
   [[nodiscard]] static std::vector<std::string> complete(const Plan& plan) { return columns_of(plan); }
   /// \throws Error (`invalid_data`) for an event at another time than the agreed ones
   [[nodiscard]] static Prepared prepare(const Plan& plan, const Table& rows) {
+    detail::require_bounded(plan, rows);
     const SurvivalOutcomes outcomes = detail::cox_outcomes(plan, rows);
     const std::vector<std::size_t> strata = detail::cox_strata(plan, rows);
     const std::size_t count = plan.strata.empty() ? 1 : plan.strata_levels.size();
@@ -122,9 +135,21 @@ struct CoxEventCounts : SummedStatistic {
     for (std::size_t i = 0; i < prepared.events.size(); ++i)
       others[i / times * (times + 1) + i % times + 1] -= prepared.events[i];
     const std::vector<double> on_grid = detail::leaving_on_grid(plan, outcomes.times, strata);
+    // What the risk sets will tell of covariates: whoever cannot answer that is left out now, not after it has been part of a sum.
+    const std::size_t parts = count * (times + 1);
+    std::vector<std::size_t> part(outcomes.rows());
+    for (std::size_t row = 0; row < part.size(); ++row) {
+      const auto after = static_cast<std::size_t>(
+          std::upper_bound(plan.times.begin(), plan.times.end(), outcomes.times[row]) - plan.times.begin());
+      part[row] = 2 * (strata[row] * (times + 1) + after) +
+                  (plan.ties == Ties::efron && outcomes.events[row] == 1 ? 1 : 0);
+    }
+    const std::vector<double> told =
+        detail::groups_of(rows, plan.covariates, {}).cells_within(part, 2 * parts);
     prepared.leaving.insert(prepared.leaving.end(), prepared.events.begin(), prepared.events.end());
     prepared.leaving.insert(prepared.leaving.end(), others.begin(), others.end());
     prepared.leaving.insert(prepared.leaving.end(), on_grid.begin(), on_grid.end());
+    prepared.leaving.insert(prepared.leaving.end(), told.begin(), told.end());
     return prepared;
   }
   /// What is asked, before rows are read.
@@ -196,7 +221,8 @@ struct CoxCell {
 /// the next of the stratum, "leaving". Sums over a risk set are these from its cell to the last: so a hospital goes through its rows once
 /// a step, and what it tells is the same as with the sums over risk sets, which differ by these. With Efron's ties also, for cells of several
 /// events, the same sums over the patients with the events, "tied". "events" is the sum of x b and of x over the events of the block; under rules over all events, with the block that begins with
-/// the first cell, and 0 with all others: of a chosen block it could be one event's. "beyond" counts rows whose weight is too large to be added up.
+/// the first cell, and 0 with all others: of a chosen block it could be one event's. "beyond" counts rows whose weight is too large to be added up; under rules, and in
+/// masked sums, it is 1 for any number of them, and all sums are 0 then.
 ///
 /// Ranges, where sums are of whole numbers: covariates are standardised over all n rows, so that sums of |x| and of |x x| over any of them are at most
 /// n (Cauchy, Schwarz), and n times the sum of |b| those of |x b|. At coefficients of 0 all weights are 1, and no sum is above n. At others weights
@@ -244,6 +270,7 @@ struct CoxRiskSets : SummedStatistic {
         groups{};  ///< how many patients stand behind the numbers, and behind what they leave out
     detail::PatientGroups patients{};
     std::vector<std::size_t> stratum_of{};  ///< of each row of the cohort
+    std::vector<double> spreads{};          ///< of each term, over the cohort
   };
   static constexpr std::string_view name = "cox_risk_sets.f64";
   static constexpr std::string_view question_name = "cox";
@@ -261,6 +288,7 @@ struct CoxRiskSets : SummedStatistic {
     Prepared prepared;
     prepared.rows = outcomes.rows();
     prepared.events = outcomes.num_events();
+    prepared.spreads = detail::spreads_of(x);
     std::vector<double> outside(plan.strata.empty() ? 1 : plan.strata_levels.size());
     std::vector<std::size_t> cell_of(x.rows, cells);
     prepared.first.assign(cells + 1, 0);
@@ -341,6 +369,7 @@ struct CoxRiskSets : SummedStatistic {
   [[nodiscard]] static const std::vector<double>& coefficients(const Broadcast& broadcast) noexcept {
     return broadcast.coefficients;
   }
+  [[nodiscard]] static std::vector<double> spreads(const Prepared& prepared) { return prepared.spreads; }
   /// \throws Error (`invalid_argument`) for other numbers of coefficients than of terms, or a block that is not there; (`disclosure`) where
   /// rules are in force and an interval has few patients
   [[nodiscard]] static Reply answer(const Prepared& prepared, const Broadcast& broadcast,
@@ -351,6 +380,7 @@ struct CoxRiskSets : SummedStatistic {
     if (terms != plan.scales.size() || broadcast.from >= broadcast.to || broadcast.to > plan.cells.size())
       throw Error(error::invalid_argument,
                   "a step of a Cox regression asks for a block of times that is not there");
+    detail::require_growth(broadcast.growth);
     const std::size_t width = plan.width();
     std::vector<double> leaving((broadcast.to - broadcast.from) * width);
     std::vector<double> tied;
@@ -390,7 +420,9 @@ struct CoxRiskSets : SummedStatistic {
       return builder.take();
     };
     Reply sums = reply();
-    if (broadcast.rows > 0 && (beyond > 0 || !detail::within(sums, ranges(broadcast)))) {
+    // Under rules too: the sums without those beyond, or their number, would single them out.
+    const bool masked = broadcast.rows > 0;
+    if (((masked || rules.enforced) && beyond > 0) || (masked && !detail::within(sums, ranges(broadcast)))) {
       for (std::vector<double>* numbers : {&leaving, &tied, &events})
         std::fill(numbers->begin(), numbers->end(), 0.0);
       beyond = 1;
@@ -411,10 +443,10 @@ struct CoxRiskSets : SummedStatistic {
     for (std::size_t cell = broadcast.from; cell < broadcast.to; ++cell) tied += plan.tied(cell) ? 1U : 0U;
     double size = 1;
     for (const double coefficient : broadcast.coefficients) size += std::fabs(coefficient);
-    const double n = 2 * broadcast.rows;
+    const double n = detail::power_of_two_from(2 * broadcast.rows);
     std::vector<detail::NamedRange> all{
         {"leaving", (broadcast.to - broadcast.from) * plan.width(), n * broadcast.growth},
-        {"events", 1 + broadcast.coefficients.size(), n * size},
+        {"events", 1 + broadcast.coefficients.size(), n * detail::power_of_two_from(size)},
         {"beyond", 1, 0x1p40}};
     if (tied > 0) all.push_back({"tied", tied * plan.width(), n * broadcast.growth});
     return all;

@@ -32,6 +32,7 @@ struct CoxSiteRows {
   PatientGroups groups{};
   std::vector<std::size_t> stratum_of{};  ///< of each row
   std::vector<double> patients{};         ///< of each stratum
+  std::vector<double> spreads{};          ///< of each term
 
   [[nodiscard]] static CoxSiteRows of(const ScaledCoxPlan& plan, const Table& table) {
     require_bounded(plan, table);
@@ -42,6 +43,7 @@ struct CoxSiteRows {
     site.groups = groups_of(table, plan.covariates, outcomes.events);
     site.stratum_of.resize(site.rows);
     const DesignMatrix x = scaled_model_matrix(plan, table);
+    site.spreads = spreads_of(x);
     if (!plan.strata.empty() && !plan.strata_levels.empty())
       static_cast<void>(level_indices(table, plan.strata, plan.strata_levels));
     // Levels that are numbers in the order of the numbers.
@@ -128,6 +130,7 @@ struct CoxSiteStep : SummedStatistic {
   [[nodiscard]] static const std::vector<double>& coefficients(const Broadcast& broadcast) noexcept {
     return broadcast.coefficients;
   }
+  [[nodiscard]] static std::vector<double> spreads(const Prepared& prepared) { return prepared.spreads; }
   /// \throws Error (`invalid_argument`) for other numbers than there are terms
   [[nodiscard]] static Reply answer(const Prepared& prepared, const Broadcast& broadcast,
                                     const DisclosureRules& /*rules*/) {

@@ -122,7 +122,7 @@ struct GlmMoments : SummedStatistic {
           prepared.constants += (y > 0 ? y * std::log(y) : 0) - y - boost::math::lgamma(y + 1);
       }
     }
-    prepared.groups = detail::groups_of(rows, plan.model.covariates, response);
+    prepared.groups = detail::glm_groups(plan.model, rows, response);
     return prepared;
   }
   /// What is asked, before rows are read.

@@ -14,6 +14,7 @@
 #include "healthai/data/table.hpp"
 #include "healthai/statistics/cohort.hpp"
 #include "healthai/statistics/covariates.hpp"
+#include "healthai/statistics/detail/patient_cells.hpp"
 #include "healthai/statistics/disclosure.hpp"
 #include "healthai/statistics/glm_family.hpp"
 #include "healthai/statistics/public_bounds.hpp"
@@ -136,6 +137,17 @@ namespace detail {
   }
   tell_bounds(what, plan.bounds);
   return what;
+}
+/// The groups of patients that sums over the model's columns tell, its response's and its offset's among them.
+[[nodiscard]] inline PatientGroups glm_groups(const GlmPlan& plan, const Table& rows,
+                                              std::span<const double> response) {
+  // Of these two families a fourth sum of the response leaves, that of its part of the likelihood.
+  const bool fourth = plan.family == GlmFamily::poisson || plan.family == GlmFamily::gamma;
+  PatientGroups groups =
+      groups_of(rows, plan.covariates, response, PatientGroups::told_by_squares + (fourth ? 1 : 0));
+  if (!plan.offset.empty())
+    groups.add_if_few(complete_column(rows, plan.offset), PatientGroups::told_by_squares);
+  return groups;
 }
 /// Bounds change nothing of whom an answer is about.
 template <class Plan>

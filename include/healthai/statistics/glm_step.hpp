@@ -127,7 +127,7 @@ struct GlmStep : SummedStatistic {
       std::copy(offset.begin(), offset.end(), prepared.offset.data());
     }
     prepared.events = static_cast<std::size_t>((prepared.y.array() != 0).count());
-    prepared.groups = detail::groups_of(rows, plan.model.covariates, response);
+    prepared.groups = detail::glm_groups(plan.model, rows, response);
     return prepared;
   }
   /// What is asked, before rows are read.

@@ -17,6 +17,7 @@
 #include "healthai/statistics/analysis.hpp"
 #include "healthai/statistics/concept.hpp"
 #include "healthai/statistics/describe.hpp"
+#include "healthai/statistics/detail/patient_cells.hpp"
 #include "healthai/statistics/disclosure.hpp"
 #include "healthai/statistics/disclosure_refusal.hpp"
 #include "healthai/statistics/groups.hpp"
@@ -122,7 +123,7 @@ struct BinCounts : SummedStatistic {
     for (std::size_t i = 0; i < hidden.size(); ++i) {
       if (!hidden[i] && !prepared.rows_of[i].empty()) told.push_back(prepared.rows_of[i]);
     }
-    return told;
+    return detail::unless_few_in_sum(std::move(told), rules);
   }
   [[nodiscard]] static Reply answer(const Prepared& prepared, const Broadcast&,
                                     const DisclosureRules& rules) {

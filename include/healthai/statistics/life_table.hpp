@@ -19,6 +19,7 @@
 #include "healthai/statistics/analysis.hpp"
 #include "healthai/statistics/concept.hpp"
 #include "healthai/statistics/covariates.hpp"
+#include "healthai/statistics/detail/patient_cells.hpp"
 #include "healthai/statistics/disclosure.hpp"
 #include "healthai/statistics/merged_intervals.hpp"
 #include "healthai/statistics/sums.hpp"
@@ -103,10 +104,10 @@ struct LifeTable : SummedStatistic {
   /// The patients of each stratum and group, whose numbers leave as they are.
   [[nodiscard]] static std::vector<std::vector<std::size_t>> groups(const Plan& /*plan*/,
                                                                     const Prepared& prepared,
-                                                                    const DisclosureRules& /*rules*/) {
+                                                                    const DisclosureRules& rules) {
     std::vector<std::vector<std::size_t>> rows(prepared.patients.size());
     for (std::size_t row = 0; row < prepared.cell.size(); ++row) rows[prepared.cell[row]].push_back(row);
-    return rows;
+    return detail::unless_few_in_sum(std::move(rows), rules);
   }
   /// \throws Error (`disclosure`) under rules for times that are not of their grid
   [[nodiscard]] static Reply answer(const Prepared& prepared, const Broadcast& broadcast,

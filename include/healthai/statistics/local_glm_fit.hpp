@@ -77,7 +77,7 @@ struct LocalGlmFit {
     return {rows,
             static_cast<std::size_t>(
                 std::count_if(response.begin(), response.end(), [](double y) { return y != 0; })),
-            detail::groups_of(rows, plan.covariates, response)};
+            detail::glm_groups(plan, rows, response)};
   }
   /// What is asked, before rows are read.
   [[nodiscard]] static Disclosure question(const Plan& plan) { return detail::glm_question(plan); }
@@ -87,6 +87,10 @@ struct LocalGlmFit {
     if (counts_events(plan)) what.events = prepared.events;
     what.parameters = GlmStep::parameters(plan) + (plan.stratify_by_site ? 1 : 0);
     what.cells = prepared.groups.cells();
+    if (counts_events(plan)) {
+      what.cells.push_back(static_cast<double>(prepared.events));
+      what.cells.push_back(static_cast<double>(what.rows - prepared.events));
+    }
     return what;
   }
   /// As GlmMoments::groups.

@@ -63,6 +63,10 @@ TEST_CASE("rows of groups; in a sum not of columns with a small group") {
   CHECK(groups.told(rules) == Rows{{0, 1, 5}, {2, 3, 4}, {}, {0}, {1, 2, 3, 4, 5}});
   rules.in_sum = true;
   CHECK(groups.told(rules) == Rows{{0, 1, 5}, {2, 3, 4}, {}});
+  CHECK(detail::unless_few_in_sum(Rows{{0, 1, 5}, {}, {2, 3}}, rules).empty());
+  CHECK(detail::unless_few_in_sum(Rows{{0, 1, 5}, {}}, rules) == Rows{{0, 1, 5}, {}});
+  rules.in_sum = false;
+  CHECK(detail::unless_few_in_sum(Rows{{0, 1, 5}, {2, 3}}, rules).size() == 2);
 }
 
 }  // namespace statistics_detail_patient_cells_test

@@ -123,9 +123,22 @@ class PatientGroups {
   std::vector<bool> in_pairs_{};
 };
 
+/// Groups for comparison with other answers. Where only a sum over hospitals is seen, none if some of them are smaller than a number that may leave:
+/// see PatientGroups::told.
+[[nodiscard]] inline std::vector<std::vector<std::size_t>> unless_few_in_sum(
+    std::vector<std::vector<std::size_t>> groups, const DisclosureRules& rules) {
+  const auto small = [&rules](const std::vector<std::size_t>& rows) {
+    return !rows.empty() && rows.size() < rules.smallest_cell;
+  };
+  if (rules.in_sum && std::any_of(groups.begin(), groups.end(), small)) groups.clear();
+  return groups;
+}
+
 /// The groups that sums over a model matrix and an outcome tell, up to squares and products.
+/// \param most_of_outcome  see add_if_few
 [[nodiscard]] inline PatientGroups groups_of(const Table& rows, const std::vector<Covariate>& covariates,
-                                             std::span<const double> outcome) {
+                                             std::span<const double> outcome,
+                                             std::size_t most_of_outcome = PatientGroups::told_by_squares) {
   PatientGroups groups;
   for (const Covariate& covariate : covariates) {
     if (covariate.categorical) {
@@ -134,7 +147,7 @@ class PatientGroups {
       groups.add_if_few(rows.numeric(covariate.column), PatientGroups::told_by_squares);
     }
   }
-  groups.add_if_few(outcome, PatientGroups::told_by_squares);
+  groups.add_if_few(outcome, most_of_outcome);
   return groups;
 }
 /// The cross-tables that sums over a model matrix tell, of all pairs of covariates and of the events.
