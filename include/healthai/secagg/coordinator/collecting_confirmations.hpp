@@ -29,12 +29,13 @@ class CollectingConfirmations {
   /// For every survivor: the list.
   [[nodiscard]] const std::vector<Index>& message() const noexcept { return masked_.survivors; }
 
-  /// Of a member that answers twice the first answer counts. In a full graph the first t signatures are checked, as so many are proof that the
-  /// list can be opened; the others are passed on as they are. Members check for themselves those that they need, and take no notice of a wrong
-  /// one: with a thousand members checking all would take the coordinator as long as half of the masks.
+  /// Of a member that answers twice the first answer counts. The first t signatures are checked, so that a coordinator whose list nobody can
+  /// confirm hears of it; the others are passed on as they are. What protects members is their own check: each counts the right signatures of
+  /// those who hold its shares, and takes no notice of a wrong one. With a thousand members checking all would take the coordinator
+  /// as long as half of the masks.
   [[nodiscard]] std::optional<Failure> add(Index member, const Signature& signature) {
     if (signatures_.contains(member)) return std::nullopt;
-    const bool proven = session_->terms().parameters.full() && signatures_.size() >= session_->threshold();
+    const bool proven = signatures_.size() >= session_->threshold();
     if (!std::binary_search(masked_.survivors.begin(), masked_.survivors.end(), member) ||
         (!proven && !session_->members().verifies(member, text_, signature))) {
       return failure_of(*session_, member, error::secagg_survivors,
