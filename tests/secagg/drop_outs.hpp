@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -17,13 +18,11 @@
 
 namespace secagg_steps_test {
 
-/// Who falls silent in which step of eight rounds, at random: nobody in the first; in three rounds as many as may; in the fifth one more; in the
-/// sixth as many as may, for good; in the seventh nobody else; and in the eighth one of those who are just enough.
+/// Who falls silent in which step of which round, at random.
 class DropOuts {
  public:
-  static constexpr std::uint64_t rounds = 8;
-  static constexpr std::uint64_t leaving = 6;  ///< who is silent in this round is so ever after
-
+  /// Eight rounds: nobody in the first; in three rounds as many as may; in the fifth one more; in the sixth as many as may, for good; in the
+  /// seventh nobody else; and in the eighth one of those who are just enough.
   DropOuts(std::size_t count, std::size_t threshold, std::uint64_t seed) {
     Stream stream(seed, Purpose::test);
     const std::size_t spare = count - threshold;
@@ -37,14 +36,33 @@ class DropOuts {
     const auto last = std::find(gone.begin(), gone.end(), 6);
     *last = 1 + static_cast<int>(uniform_index(stream, 5));
     silences_.push_back(gone);
+    leaving_ = 6;
+    lost_ = {5, 8};
   }
+  /// Four rounds of a sparse graph: nobody in the first; in the second as many as it is made for; in the third as many, for good; nobody else.
+  [[nodiscard]] static DropOuts of_sparse_graph(std::size_t count, std::size_t most, std::uint64_t seed) {
+    Stream stream(seed, Purpose::test);
+    DropOuts all;
+    all.silences_.emplace_back(count, 6);
+    for (int round = 2; round <= 3; ++round)
+      all.silences_.push_back(secagg_test::random_silence(count, most, stream));
+    secagg_test::Silence gone = all.silences_.back();
+    std::replace_if(
+        gone.begin(), gone.end(), [](int step) { return step < 6; }, 1);
+    all.silences_.push_back(gone);
+    all.leaving_ = 3;
+    return all;
+  }
+  [[nodiscard]] std::uint64_t rounds() const noexcept { return silences_.size(); }
+  /// Who is silent in this round is so ever after.
+  [[nodiscard]] std::uint64_t leaving() const noexcept { return leaving_; }
   /// In which step; 0: in none.
   [[nodiscard]] unsigned silent_in(std::uint64_t round, std::size_t member) const {
     const int step = silences_.at(static_cast<std::size_t>(round - 1)).at(member);
     return step < 6 ? static_cast<unsigned>(step) : 0;
   }
   /// Too few are left to open a sum.
-  [[nodiscard]] static bool lost(std::uint64_t round) { return round == 5 || round == 8; }
+  [[nodiscard]] bool lost(std::uint64_t round) const { return lost_.contains(round); }
   /// Those who have handed in a vector are in the sum, whatever they do then.
   [[nodiscard]] bool in_the_sum(std::uint64_t round, std::size_t member) const {
     const unsigned step = silent_in(round, member);
@@ -59,15 +77,15 @@ class DropOuts {
     InProcess here({.threads = 1});
     for (std::size_t i = 0; i < count; ++i) {
       Exact client{i, {}};
-      for (std::uint64_t round = 1; round <= rounds; ++round) {
+      for (std::uint64_t round = 1; round <= rounds(); ++round) {
         if (!in_the_sum(round, i)) client.absent.insert(round);
       }
       here.add(Keys::name(i), client);
     }
-    Federation plain{FedAvg{}, here, {.rounds = rounds}};
+    Federation plain{FedAvg{}, here, {.rounds = rounds()}};
     const auto expected = plain.run(Parameters<double>(layout));
-    REQUIRE(masked.history.size() == rounds);
-    for (std::uint64_t round = 1; round <= rounds; ++round) {
+    REQUIRE(masked.history.size() == rounds());
+    for (std::uint64_t round = 1; round <= rounds(); ++round) {
       INFO("round " << round);
       const RoundReport& one = masked.history[round - 1];
       const RoundReport& other = expected.history[round - 1];
@@ -88,7 +106,11 @@ class DropOuts {
   }
 
  private:
+  DropOuts() = default;
+
   std::vector<secagg_test::Silence> silences_{};
+  std::uint64_t leaving_ = 0;
+  std::set<std::uint64_t> lost_{};
 };
 
 }  // namespace secagg_steps_test

@@ -52,9 +52,12 @@ struct Exact {
 
 /// Without a promise against colluding clients, so that half of the members may drop out.
 inline constexpr secagg::SecAggOptions lenient{.corrupt = 0, .dropout = 0};
-inline SecureAggregationOptions options() {
+/// Of a thousand each shares with some fifty only, and one in twenty may drop out.
+inline constexpr secagg::SecAggOptions sparse{
+    .adversary = secagg::Adversary::semi_honest, .corrupt = 0.05, .dropout = 0.05};
+inline SecureAggregationOptions options(const secagg::SecAggOptions& protocol = lenient) {
   SecureAggregationOptions options;
-  options.protocol = lenient;
+  options.protocol = protocol;
   options.ranges.most_examples = 1000;
   options.ranges.evaluation_numbers = {{"metric/loss/n", 1024, std::uint64_t{1} << 20U},
                                        secagg::ScalarSegment::count("metric/loss/d", 16)};
@@ -91,6 +94,7 @@ struct Keys {
     for (std::size_t i = 0; i < count; ++i) {
       Secret<32> seed;
       seed.writable_bytes()[0] = static_cast<std::uint8_t>(i + 1);
+      seed.writable_bytes()[1] = static_cast<std::uint8_t>((i + 1) >> 8U);
       own.push_back(seeds ? SigningKey::from_seed(seed) : SigningKey::make());
       list.push_back({name(i), {own.back().public_key()}});
     }
@@ -99,8 +103,9 @@ struct Keys {
   [[nodiscard]] static ClientId name(std::size_t i) {
     return ClientId("m" + std::string(i < 10 ? "0" : "") + std::to_string(i));
   }
-  [[nodiscard]] secagg::SecureMember member(std::size_t i) const {
-    return {name(i), own[i], members, {.options = lenient}, {}};
+  [[nodiscard]] secagg::SecureMember member(std::size_t i,
+                                            const secagg::SecAggOptions& protocol = lenient) const {
+    return {name(i), own[i], members, {.options = protocol}, {}};
   }
 };
 

@@ -16,28 +16,34 @@
 
 namespace socket_test {
 
-/// FedAvg over secure sums of so many members over TLS, with random drop-outs in every step: up to the limit it has the bits of the plain one, and
-/// past it nothing is opened. Members throw; in the last rounds their connections break off.
-inline void require_plain_bits_over_tls(std::size_t count, std::uint64_t seed) {
+/// FedAvg over secure sums of so many members over TLS, some of whom are lost in certain steps, has the bits of the plain one. Members throw; from
+/// the round on in which they leave their connections break off.
+inline void require_plain_bits_over_tls(std::size_t count, const secagg::SecAggOptions& protocol,
+                                        const DropOuts& drop_outs) {
   CAPTURE(count);
-  const std::size_t threshold = secagg::SecAggParameters::of(count, lenient).threshold;
-  const DropOuts drop_outs(count, threshold, seed);
   Sites sites(count);
   SocketServer server{sites.listens()};
   std::vector<std::unique_ptr<Member>> nodes;
   for (std::size_t i = 0; i < count; ++i) {
     nodes.push_back(std::make_unique<Member>(
-        sites, i, server.port(), [i, &drop_outs](std::uint64_t round, unsigned step) {
+        sites, i, server.port(),
+        [i, &drop_outs](std::uint64_t round, unsigned step) {
           if (drop_outs.silent_in(round, i) != step) return Fate::none;
-          return round < DropOuts::leaving ? Fate::refuses : Fate::leaves;
-        }));
+          return round < drop_outs.leaving() ? Fate::refuses : Fate::leaves;
+        },
+        protocol));
   }
-  REQUIRE(server.wait_for_clients(count, 60s));
-  SecureAggregation secure{server, secagg::members_of(sites.roster()), secagg_steps_test::options()};
-  REQUIRE(secure.parameters().threshold == threshold);
-  Federation federation{FedAvg{}, secure, {.rounds = DropOuts::rounds}};
+  REQUIRE(server.wait_for_clients(count, 180s));
+  SecureAggregation secure{server, secagg::members_of(sites.roster()), secagg_steps_test::options(protocol)};
+  REQUIRE(secure.parameters() == secagg::SecAggParameters::of(count, protocol));
+  Federation federation{FedAvg{}, secure, {.rounds = drop_outs.rounds()}};
   drop_outs.require_plain_bits(federation.run(Parameters<double>(secagg_steps_test::layout)));
   server.finish();
+}
+/// The same in a full graph, up to the limit; and past it nothing is opened.
+inline void require_plain_bits_over_tls(std::size_t count, std::uint64_t seed) {
+  const std::size_t threshold = secagg::SecAggParameters::of(count, lenient).threshold;
+  require_plain_bits_over_tls(count, lenient, DropOuts(count, threshold, seed));
 }
 
 }  // namespace socket_test

@@ -60,8 +60,9 @@ struct Sites {
     to.tls = certificates.site(Keys::name(i).str());
     return to;
   }
-  [[nodiscard]] secagg::SecureMember member(std::size_t i) const {
-    return secagg::member_of(roster(), Keys::name(i), keys[i], {.options = lenient});
+  [[nodiscard]] secagg::SecureMember member(std::size_t i,
+                                            const secagg::SecAggOptions& protocol = lenient) const {
+    return secagg::member_of(roster(), Keys::name(i), keys[i], {.options = protocol});
   }
 };
 
@@ -72,8 +73,10 @@ using Fates = std::function<Fate(std::uint64_t round, unsigned step)>;
 /// A member in a thread: where it is to be lost, its connection breaks off before it answers, and what it knew is gone.
 class Member {
  public:
-  Member(Sites& sites, std::size_t i, std::uint16_t port, Fates fates)
-      : to_(sites.connects(i, port)), thread_([this, self = sites.member(i), i, fates = std::move(fates)] {
+  Member(Sites& sites, std::size_t i, std::uint16_t port, Fates fates,
+         const secagg::SecAggOptions& protocol = lenient)
+      : to_(sites.connects(i, port)),
+        thread_([this, self = sites.member(i, protocol), i, fates = std::move(fates)] {
           while (run(self, i, fates)) {
           }
         }) {}
