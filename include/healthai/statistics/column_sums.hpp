@@ -139,7 +139,7 @@ struct DescribedCells {
       for (std::size_t cell = first; cell < first + groups; ++cell) {
         if (!not_told[cell]) of_column.push_back(rows_of[cell]);
       }
-      for (auto& rows : unless_few_in_sum(std::move(of_column), rules)) sets.push_back(std::move(rows));
+      for (auto& some : unless_few_in_sum(std::move(of_column), rules)) sets.push_back(std::move(some));
     }
     return sets;
   }
