@@ -144,8 +144,8 @@ TEST_CASE("levels of a category are agreed; what an answer tells") {
   CHECK(what.parameters == 2);
   CHECK(what.columns == std::vector<std::string>{"age", "sex", "time", "dead"});
   CHECK(what.levels.at("sex").size() == 2);
-  // Four and four by sex and by event, and all events of one sex.
-  CHECK(what.cells == std::vector<double>{4, 4, 4, 0, 0, 4, 4, 4});
+  // Four and four by sex; of those with the event all of one sex, and they are four, and so for those without.
+  CHECK(what.cells == std::vector<double>{4, 4, 4, 0, 4, 0, 4, 4});
 }
 
 TEST_CASE("a fit that is not what was asked for is refused") {
