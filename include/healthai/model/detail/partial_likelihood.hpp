@@ -167,6 +167,13 @@ template <class Scalar>
     }
     const std::size_t tied = group.end - group.events;
     if (tied == 0) continue;
+    if (tied == 1) {  // as most are: it sees itself at risk, whatever becomes of ties
+      sum += weights[group.events];
+      at_risk += weights[group.events] * x.row(static_cast<Eigen::Index>(group.events));
+      rows.row(filled++) = (1 / sum) * at_risk;
+      if (filled == block) flush(-1);
+      continue;
+    }
     double sum_dying = 0;
     dying.setZero();
     for (std::size_t i = group.events; i < group.end; ++i) {
