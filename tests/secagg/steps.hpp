@@ -58,7 +58,8 @@ inline constexpr secagg::SecAggOptions sparse{
 inline SecureAggregationOptions options(const secagg::SecAggOptions& protocol = lenient) {
   SecureAggregationOptions options;
   options.protocol = protocol;
-  options.ranges.most_examples = 1000;
+  options.ranges.most_examples =
+      protocol.adversary == secagg::Adversary::semi_honest ? 4000 : 1000;  // see Exact
   options.ranges.evaluation_numbers = {{"metric/loss/n", 1024, std::uint64_t{1} << 20U},
                                        secagg::ScalarSegment::count("metric/loss/d", 16)};
   return options;
