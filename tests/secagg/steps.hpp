@@ -55,11 +55,12 @@ inline constexpr secagg::SecAggOptions lenient{.corrupt = 0, .dropout = 0};
 /// Of a thousand each shares with some fifty only, and one in twenty may drop out.
 inline constexpr secagg::SecAggOptions sparse{
     .adversary = secagg::Adversary::semi_honest, .corrupt = 0.05, .dropout = 0.05};
-inline SecureAggregationOptions options(const secagg::SecAggOptions& protocol = lenient) {
+/// \param most_examples  of one member: see Exact
+inline SecureAggregationOptions options(const secagg::SecAggOptions& protocol = lenient,
+                                        std::uint64_t most_examples = 1000) {
   SecureAggregationOptions options;
   options.protocol = protocol;
-  options.ranges.most_examples =
-      protocol.adversary == secagg::Adversary::semi_honest ? 4000 : 1000;  // see Exact
+  options.ranges.most_examples = most_examples;
   options.ranges.evaluation_numbers = {{"metric/loss/n", 1024, std::uint64_t{1} << 20U},
                                        secagg::ScalarSegment::count("metric/loss/d", 16)};
   return options;

@@ -77,43 +77,6 @@ TEST_CASE(
   plan.cells = {{0, 2, 2}, {0, 5, 2}};
   refuses([&] { return CoxRiskSets::prepare(plan, eight()); }, error::invalid_data,
           "a time that was not agreed on");
-
-  CoxEventCounts::Plan counts;
-  static_cast<CoxPlan&>(counts) = plan;
-  counts.times = plan.time_grid;
-  what = CoxEventCounts::disclosure(counts, CoxEventCounts::prepare(counts, eight()));
-  CHECK(what.cells == std::vector<double>{0,
-                                          3,
-                                          3,
-                                          2,
-                                          /*events*/ 2,
-                                          2,
-                                          1,
-                                          /*none*/ 0,
-                                          1,
-                                          1,
-                                          1,
-                                          /*on the grid*/ 3,
-                                          3,
-                                          2,
-                                          0,
-                                          /*men and women*/ 0,
-                                          0,
-                                          0,
-                                          0,
-                                          2,
-                                          1,
-                                          0,
-                                          0,
-                                          2,
-                                          1,
-                                          0,
-                                          0,
-                                          2,
-                                          0,
-                                          0,
-                                          0});
-  CHECK(what.times == plan.time_grid);
 }
 
 TEST_CASE(

@@ -16,6 +16,7 @@
 #include "healthai/statistics/detail/concordance_counts.hpp"
 #include "healthai/statistics/detail/sum_ranges.hpp"
 #include "healthai/statistics/disclosure.hpp"
+#include "healthai/statistics/ranged_statistic.hpp"
 #include "healthai/statistics/sums.hpp"
 
 namespace healthai {
@@ -24,7 +25,7 @@ namespace healthai {
 /// what the standard error of that share is made of. Pairs across hospitals are nobody's to count.
 ///
 /// Ranges, where sums are of whole numbers: there are at most n^2 pairs of n rows, and none is in more than n of them; n by the public bounds.
-struct CoxConcordance : SummedStatistic {
+struct CoxConcordance : RangedStatistic<CoxConcordance> {
   using Plan = ScaledCoxPlan;
   struct Broadcast {
     ScaledCoxPlan plan{};
@@ -139,14 +140,6 @@ struct CoxConcordance : SummedStatistic {
     broadcast.plan.bounds.require({});
     const auto n = static_cast<double>(broadcast.plan.bounds.most_rows);
     return {{"pairs", 5, n * n}, {"influence", 3, n * n * n}};
-  }
-  template <class Segment = secagg::VectorSegment>
-  [[nodiscard]] static std::vector<Segment> vector_segments(const Broadcast& broadcast) {
-    return detail::segments_of<Segment>(ranges(broadcast));
-  }
-  template <class Segment = secagg::ScalarSegment>
-  [[nodiscard]] static std::vector<Segment> scalar_segments(const Broadcast& /*broadcast*/) {
-    return {};
   }
 };
 static_assert(Statistic<CoxConcordance>);

@@ -17,6 +17,7 @@
 #include "healthai/statistics/detail/sum_ranges.hpp"
 #include "healthai/statistics/disclosure.hpp"
 #include "healthai/statistics/public_bounds.hpp"
+#include "healthai/statistics/ranged_statistic.hpp"
 #include "healthai/statistics/sums.hpp"
 
 namespace healthai {
@@ -114,7 +115,7 @@ inline void tell_strata(Disclosure& what, const CoxPlan& plan, const std::vector
 /// than -1, 0 and 1.
 ///
 /// Ranges, where sums are of whole numbers, follow from the public bounds: a hospital that keeps to them has nothing to refuse.
-struct CoxMoments : SummedStatistic {
+struct CoxMoments : RangedStatistic<CoxMoments> {
   using Plan = CoxPlan;
   struct Broadcast {
     CoxPlan plan{};
@@ -197,14 +198,6 @@ struct CoxMoments : SummedStatistic {
             {"other", bounds.size(), 1},
             {"sums", bounds.size(), rows * farthest},
             {"squares", bounds.size(), rows * farthest * farthest}};
-  }
-  template <class Segment = secagg::VectorSegment>
-  [[nodiscard]] static std::vector<Segment> vector_segments(const Broadcast& broadcast) {
-    return detail::segments_of<Segment>(ranges(broadcast));
-  }
-  template <class Segment = secagg::ScalarSegment>
-  [[nodiscard]] static std::vector<Segment> scalar_segments(const Broadcast& /*broadcast*/) {
-    return {};
   }
 };
 static_assert(Statistic<CoxMoments>);

@@ -21,6 +21,7 @@
 #include "healthai/statistics/column_levels.hpp"
 #include "healthai/statistics/cox_baseline.hpp"
 #include "healthai/statistics/cox_concordance.hpp"
+#include "healthai/statistics/cox_event_counts.hpp"
 #include "healthai/statistics/cox_fit.hpp"
 #include "healthai/statistics/cox_moments.hpp"
 #include "healthai/statistics/cox_plan.hpp"

@@ -17,6 +17,7 @@
 #include "healthai/statistics/cox_plan.hpp"
 #include "healthai/statistics/detail/sum_ranges.hpp"
 #include "healthai/statistics/disclosure.hpp"
+#include "healthai/statistics/ranged_statistic.hpp"
 #include "healthai/statistics/sums.hpp"
 
 namespace healthai {
@@ -93,7 +94,7 @@ struct CoxSiteRows {
 /// Ranges, where sums are of whole numbers, follow from the public bounds: n rows, and w for how far apart two values of a term can be. With
 /// coefficients b, a log-likelihood is at most n (log n + sum of w |b|), a score n w, and an information n w^2 / 4, as variances
 /// of what is in an interval are (Popoviciu 1935). A hospital that keeps to the bounds has nothing to refuse.
-struct CoxSiteStep : SummedStatistic {
+struct CoxSiteStep : RangedStatistic<CoxSiteStep> {
   using Plan = ScaledCoxPlan;
   struct Broadcast {
     ScaledCoxPlan plan{};
@@ -170,14 +171,6 @@ struct CoxSiteStep : SummedStatistic {
     return {{"log_likelihood", 1, n * (1 + std::log(n) + size)},
             {"score", terms, n * widest},
             {"information", terms * (terms + 1) / 2, n * widest * widest / 4}};
-  }
-  template <class Segment = secagg::VectorSegment>
-  [[nodiscard]] static std::vector<Segment> vector_segments(const Broadcast& broadcast) {
-    return detail::segments_of<Segment>(ranges(broadcast));
-  }
-  template <class Segment = secagg::ScalarSegment>
-  [[nodiscard]] static std::vector<Segment> scalar_segments(const Broadcast& /*broadcast*/) {
-    return {};
   }
 };
 static_assert(Statistic<CoxSiteStep>);

@@ -18,6 +18,7 @@
 #include "healthai/statistics/contingency.hpp"
 #include "healthai/statistics/covariates.hpp"
 #include "healthai/statistics/detail/patient_cells.hpp"
+#include "healthai/statistics/detail/pooled_groups.hpp"
 #include "healthai/statistics/disclosure.hpp"
 #include "healthai/statistics/disclosure_refusal.hpp"
 #include "healthai/statistics/groups.hpp"
@@ -212,28 +213,6 @@ inline void take_strata(CrossTable& result, const CrossTablePlan& plan, const st
   }
 }
 
-/// Holds rules against the table of all hospitals together, where no hospital could: its small cells become hidden, by all hospitals.
-/// \throws Error (`disclosure`) for too few patients, or where small cells cannot be hidden
-template <class TransportType>
-void hold_pooled_table(const Analysis<TransportType>& analysis, const CrossTablePlan& plan,
-                       std::vector<double>& counts, std::vector<double>& hidden, std::size_t sites) {
-  const DisclosureRules rules = analysis.template pooled_rules<CellCounts>();
-  if (!rules.enforced) return;
-  std::vector<std::size_t> patients;
-  Disclosure pooled;
-  for (const double count : counts) {
-    patients.push_back(static_cast<std::size_t>(count));
-    pooled.rows += patients.back();
-  }
-  require_pooled(rules, pooled);
-  const std::vector<bool> small = CellCounts::hidden_of_strata(patients, plan, rules);
-  for (std::size_t i = 0; i < counts.size(); ++i) {
-    if (!small[i]) continue;
-    counts[i] = 0;
-    hidden[i] = static_cast<double>(sites);
-  }
-}
-
 inline void test_table(CrossTable& result, double confidence) {
   for (const std::size_t sites : result.hidden) {
     if (sites != 0) return;
@@ -289,7 +268,10 @@ template <class TransportType>
     const auto cells = sums.vector("counts", asked.cells());
     const auto hides = sums.vector("hidden", asked.cells());
     std::vector<double> counts(cells.begin(), cells.end()), hidden(hides.begin(), hides.end());
-    detail::hold_pooled_table(analysis, asked, counts, hidden, sums.sites.size());
+    const DisclosureRules rules = analysis.template pooled_rules<CellCounts>();
+    detail::hide_small_counts(rules, counts, hidden, sums.sites.size(), [&](const auto& patients) {
+      return CellCounts::hidden_of_strata(patients, asked, rules);
+    });
     detail::take_strata(table, asked, "", counts, hidden);
     return table;
   });

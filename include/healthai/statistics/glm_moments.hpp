@@ -22,6 +22,7 @@
 #include "healthai/statistics/disclosure.hpp"
 #include "healthai/statistics/glm_plan.hpp"
 #include "healthai/statistics/public_bounds.hpp"
+#include "healthai/statistics/ranged_statistic.hpp"
 #include "healthai/statistics/sums.hpp"
 
 namespace healthai {
@@ -38,7 +39,7 @@ enum class GlmMoment : std::uint8_t {
 ///
 /// A column with public bounds travels as z, from -1 to 1 (see ColumnScale), categories as 0 and 1, and any other as it is. Then, where sums are
 /// made of whole numbers, their ranges follow from the bounds alone: a hospital that keeps to them has nothing to refuse.
-struct GlmMoments : SummedStatistic {
+struct GlmMoments : RangedStatistic<GlmMoments> {
   struct Plan {
     Cohort cohort{};  ///< that of the model
     GlmPlan model{};
@@ -156,7 +157,8 @@ struct GlmMoments : SummedStatistic {
   using SummedStatistic::bytes;
 
   /// Proven by the public bounds. \throws Error (`invalid_argument`) without them
-  [[nodiscard]] static std::vector<detail::NamedRange> ranges(const Plan& plan) {
+  [[nodiscard]] static std::vector<detail::NamedRange> ranges(const Broadcast& broadcast) {
+    const Plan& plan = broadcast.plan;
     const PublicBounds& bounds = plan.model.bounds;
     bounds.require(plan.model.bounded_columns());
     const auto rows = static_cast<double>(bounds.most_rows);
@@ -172,14 +174,6 @@ struct GlmMoments : SummedStatistic {
     if (plan.model.family == GlmFamily::poisson)
       constant = 2 + std::log1p(std::fabs(bounds.find(plan.model.response)->upper));
     return {{"n", 1, rows}, {"constants", 1, constant * rows}, {"sums", width(plan.model), most * rows}};
-  }
-  template <class Segment = secagg::VectorSegment>
-  [[nodiscard]] static std::vector<Segment> vector_segments(const Broadcast& broadcast) {
-    return detail::segments_of<Segment>(ranges(broadcast.plan));
-  }
-  template <class Segment = secagg::ScalarSegment>
-  [[nodiscard]] static std::vector<Segment> scalar_segments(const Broadcast& /*broadcast*/) {
-    return {};
   }
 };
 

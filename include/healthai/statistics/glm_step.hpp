@@ -22,6 +22,7 @@
 #include "healthai/statistics/detail/weighted_gram.hpp"
 #include "healthai/statistics/disclosure.hpp"
 #include "healthai/statistics/glm_plan.hpp"
+#include "healthai/statistics/ranged_statistic.hpp"
 #include "healthai/statistics/sums.hpp"
 
 namespace healthai {
@@ -59,7 +60,7 @@ struct GlmLimits {
 /// information of the profile likelihood (Murphy, van der Vaart: On Profile Likelihood, 2000).
 ///
 /// The model matrix is made once a plan.
-struct GlmStep : SummedStatistic {
+struct GlmStep : RangedStatistic<GlmStep> {
   struct Plan {
     Cohort cohort{};  ///< that of the model
     GlmPlan model{};
@@ -230,14 +231,6 @@ struct GlmStep : SummedStatistic {
             {"weight", 1, most(limits.information)},
             {"strata", 1, 0x1p40},
             {"invalid", 1, 0x1p40}};
-  }
-  template <class Segment = secagg::VectorSegment>
-  [[nodiscard]] static std::vector<Segment> vector_segments(const Broadcast& broadcast) {
-    return detail::segments_of<Segment>(ranges(broadcast));
-  }
-  template <class Segment = secagg::ScalarSegment>
-  [[nodiscard]] static std::vector<Segment> scalar_segments(const Broadcast& /*broadcast*/) {
-    return {};
   }
 
  private:

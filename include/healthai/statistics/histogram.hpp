@@ -18,6 +18,7 @@
 #include "healthai/statistics/concept.hpp"
 #include "healthai/statistics/describe.hpp"
 #include "healthai/statistics/detail/patient_cells.hpp"
+#include "healthai/statistics/detail/pooled_groups.hpp"
 #include "healthai/statistics/disclosure.hpp"
 #include "healthai/statistics/disclosure_refusal.hpp"
 #include "healthai/statistics/groups.hpp"
@@ -181,30 +182,6 @@ struct HistogramOptions {
   AnalysisOptions asking{};
 };
 
-namespace detail {
-
-/// Holds rules against the bins of all hospitals together: small ones become hidden, by all hospitals. \throws Error (`disclosure`) for too
-/// few patients, or where small bins cannot be hidden
-inline void hold_pooled_bins(const DisclosureRules& rules, std::vector<double>& counts,
-                             std::vector<double>& hidden, std::size_t sites) {
-  if (!rules.enforced) return;
-  std::vector<std::size_t> patients;
-  Disclosure pooled;
-  for (const double count : counts) {
-    patients.push_back(static_cast<std::size_t>(count));
-    pooled.rows += patients.back();
-  }
-  require_pooled(rules, pooled);
-  const std::vector<bool> small = hidden_counts(rules, patients);
-  for (std::size_t i = 0; i < counts.size(); ++i) {
-    if (!small[i]) continue;
-    counts[i] = 0;
-    hidden[i] = static_cast<double>(sites);
-  }
-}
-
-}  // namespace detail
-
 /// Counts a column in bins over all hospitals.
 /// \throws Error (`invalid_argument`) for edges that do not ascend, or without any over a transport that only sums; (`disclosure`) where the
 /// bins are to follow the extremes and a hospital does not tell its own; (`invalid_data`) where there is no value, or they are all the same
@@ -242,7 +219,9 @@ template <class TransportType>
   const auto sum_of_hidden = sums.vector("hidden", plan.edges.size() + 2);
   std::vector<double> counts(sum_of_counts.begin(), sum_of_counts.end());
   std::vector<double> hidden(sum_of_hidden.begin(), sum_of_hidden.end());
-  detail::hold_pooled_bins(analysis.template pooled_rules<BinCounts>(), counts, hidden, sums.sites.size());
+  const DisclosureRules rules = analysis.template pooled_rules<BinCounts>();
+  detail::hide_small_counts(rules, counts, hidden, sums.sites.size(),
+                            [&](const auto& patients) { return hidden_counts(rules, patients); });
   const std::size_t bins = plan.edges.size() - 1;
   for (std::size_t i = 0; i < bins; ++i) {
     result.counts.push_back(static_cast<std::size_t>(counts[i + 1]));

@@ -121,17 +121,14 @@ struct LocalCoxFit {
         reply.problem = with_column_names(e.what(), prepared.covariates.names);
       }
     }
-    if (reply.problem.empty()) return reply;
-    reply.coefficients.clear();
-    reply.standard_errors.clear();
-    if (rules.enforced) reply.problem = "its own rows do not support a fit of their own";
+    detail::conclude_local_fit(reply, rules);
     return reply;
   }
   [[nodiscard]] static std::size_t bytes(const Broadcast& broadcast) noexcept {
     return broadcast.plan.covariates.size() * sizeof(Covariate);
   }
   [[nodiscard]] static std::size_t bytes(const Reply& reply) noexcept {
-    return 2 * sizeof(std::uint64_t) + 2 * reply.coefficients.size() * sizeof(double) + reply.problem.size();
+    return detail::bytes_of_local_fit(reply);
   }
 
  private:

@@ -123,17 +123,14 @@ struct LocalGlmFit {
     if (reply.problem.empty() && !has_errors(reply.standard_errors))
       reply.problem =
           "its rows leave nothing to estimate standard errors from: they are too few, or the fit is perfect";
-    if (reply.problem.empty()) return reply;
-    reply.coefficients.clear();
-    reply.standard_errors.clear();
-    if (rules.enforced) reply.problem = "its own rows do not support a fit of their own";
+    detail::conclude_local_fit(reply, rules);
     return reply;
   }
   [[nodiscard]] static std::size_t bytes(const Broadcast& broadcast) noexcept {
     return broadcast.plan.covariates.size() * sizeof(Covariate);
   }
   [[nodiscard]] static std::size_t bytes(const Reply& reply) noexcept {
-    return 2 * sizeof(std::uint64_t) + 2 * reply.coefficients.size() * sizeof(double) + reply.problem.size();
+    return detail::bytes_of_local_fit(reply);
   }
 
  private:

@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <cstddef>
 #include <vector>
 
 #include "refusals.hpp"
@@ -41,6 +42,22 @@ TEST_CASE("what cannot be hidden is refused") {
   };
   refused({{9}, {0}, {0}, {0}}, 1, "minimum_rows: in all hospitals together");
   refused({{19}, {0}, {0}, {0}}, 1, "rows_per_parameter: in all hospitals together");
+}
+
+TEST_CASE("small counts of all hospitals together are hidden by all of them") {
+  DisclosureRules rules;
+  std::vector<double> counts{40, 3, 9, 0}, hidden{0, 1, 0, 0};
+  const auto small = [&](const std::vector<std::size_t>& patients) { return hidden_counts(rules, patients); };
+  detail::hide_small_counts(rules, counts, hidden, 10, small);
+  CHECK(counts == std::vector<double>{40, 0, 0, 0});
+  CHECK(hidden == std::vector<double>{0, 10, 10, 0});
+  counts = {5, 3};
+  hidden = {0, 0};
+  refuses([&] { return detail::hide_small_counts(rules, counts, hidden, 10, small), 0; }, error::disclosure,
+          "minimum_rows");
+  rules.enforced = false;
+  detail::hide_small_counts(rules, counts, hidden, 10, small);
+  CHECK(counts == std::vector<double>{5, 3});
 }
 
 }  // namespace statistics_detail_pooled_groups_test

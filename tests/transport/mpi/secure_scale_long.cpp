@@ -35,7 +35,7 @@ void require_plain_bits_over_ranks(std::size_t count, const secagg::SecAggOption
   }
   if (!ranks.coordinates()) return secagg::serve_secure<Train<double>>(ranks);
 
-  SecureAggregation secure{ranks, keys.members, secagg_steps_test::options(protocol)};
+  SecureAggregation secure{ranks, keys.members, secagg_steps_test::options(protocol, 4000)};
   REQUIRE(secure.parameters() == secagg::SecAggParameters::of(count, protocol));
   Federation federation{FedAvg{}, secure, {.rounds = drop_outs.rounds()}};
   drop_outs.require_plain_bits(federation.run(Parameters<double>(secagg_steps_test::layout)));

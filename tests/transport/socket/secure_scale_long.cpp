@@ -11,4 +11,9 @@ TEST_CASE("A hundred members over TLS, as many of whom are lost at random as may
   socket_test::require_plain_bits_over_tls(100, 3);
 }
 
+TEST_CASE("A thousand members over TLS in a sparse graph, of whom fifty are lost at random") {
+  socket_test::require_plain_bits_over_tls(1000, secagg_steps_test::sparse,
+                                           secagg_steps_test::DropOuts::of_sparse_graph(1000, 50, 4));
+}
+
 }  // namespace transport_socket_secure_scale_long_test

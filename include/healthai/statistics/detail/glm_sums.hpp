@@ -64,7 +64,7 @@ class GlmSite {
     const auto squares = sums.vector("sums", scales.size());
     double noise = 0;  // the mean square that rounding makes of a constant column
     if (hidden)
-      noise = 4 * power_of_two_from(GlmMoments::ranges(plan).back().most) * 0x1p-50 *
+      noise = 4 * power_of_two_from(GlmMoments::ranges({plan}).back().most) * 0x1p-50 *
               static_cast<double>(sums.sites.size()) / n;
     for (std::size_t j = 0; j < scales.size(); ++j) {
       known.means.push_back(scales[j].to_x(plan.centres[j]));

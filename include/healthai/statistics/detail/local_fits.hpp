@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <utility>
 #include <vector>
@@ -10,6 +11,7 @@
 #include "healthai/core/failure.hpp"
 #include "healthai/core/finite.hpp"
 #include "healthai/data/detail/text.hpp"
+#include "healthai/statistics/disclosure.hpp"
 #include "healthai/statistics/meta_analysis.hpp"
 
 /// \file
@@ -17,6 +19,19 @@
 /// without_a_fit; `Reply` has rows, events, coefficients, standard_errors and problem.
 
 namespace healthai::detail {
+
+/// At the hospital: a fit with a problem has no numbers, and under rules its problem says nothing of the data.
+template <class Reply>
+void conclude_local_fit(Reply& reply, const DisclosureRules& rules) {
+  if (reply.problem.empty()) return;
+  reply.coefficients.clear();
+  reply.standard_errors.clear();
+  if (rules.enforced) reply.problem = "its own rows do not support a fit of their own";
+}
+template <class Reply>
+[[nodiscard]] std::size_t bytes_of_local_fit(const Reply& reply) noexcept {
+  return 2 * sizeof(std::uint64_t) + 2 * reply.coefficients.size() * sizeof(double) + reply.problem.size();
+}
 
 /// Puts a hospital's own fit with the others, or names it among those that have none.
 /// \throws Error (`invalid_reply`) for a fit with other numbers than asked for

@@ -15,6 +15,18 @@
 
 namespace healthai::detail {
 
+/// Groups for comparison with other answers. Where only a sum over hospitals is seen, none of a column if some of them are smaller
+/// than a number that may leave: what is told of them is not this hospital's alone, and all other groups of the column differ from all
+/// patients in so few.
+[[nodiscard]] inline std::vector<std::vector<std::size_t>> unless_few_in_sum(
+    std::vector<std::vector<std::size_t>> groups, const DisclosureRules& rules) {
+  const auto small = [&rules](const std::vector<std::size_t>& rows) {
+    return !rows.empty() && rows.size() < rules.smallest_cell;
+  };
+  if (rules.in_sum && std::any_of(groups.begin(), groups.end(), small)) groups.clear();
+  return groups;
+}
+
 /// Columns that put patients into groups: categories, and numbers with few different values. Sums of such columns, of their powers and of their
 /// products tell how many patients are in each.
 class PatientGroups {
@@ -81,19 +93,14 @@ class PatientGroups {
     }
     return all;
   }
-  /// The rows of each group, for comparison with other answers; not of pairs of groups. Where only a sum over hospitals is seen, without the columns of
-  /// which some group here is smaller than a number that may leave: what is told of them is not this hospital's alone, and all other groups of theirs
-  /// differ from all patients in so few.
+  /// The rows of each group, for comparison with other answers (see `unless_few_in_sum`); not of pairs of groups.
   [[nodiscard]] std::vector<std::vector<std::size_t>> told(const DisclosureRules& rules) const {
     std::vector<std::vector<std::size_t>> all;
     for (std::size_t k = 0; k < groups_.size(); ++k) {
       std::vector<std::vector<std::size_t>> rows(groups_[k]);
       for (std::size_t row = 0; row < group_[k].size(); ++row) rows[group_[k][row]].push_back(row);
-      const auto small = [&rules](const std::vector<std::size_t>& some) {
-        return !some.empty() && some.size() < rules.smallest_cell;
-      };
-      if (rules.in_sum && std::any_of(rows.begin(), rows.end(), small)) continue;
-      for (std::vector<std::size_t>& some : rows) all.push_back(std::move(some));
+      for (std::vector<std::size_t>& some : unless_few_in_sum(std::move(rows), rules))
+        all.push_back(std::move(some));
     }
     return all;
   }
@@ -122,17 +129,6 @@ class PatientGroups {
   std::vector<std::size_t> groups_{};
   std::vector<bool> in_pairs_{};
 };
-
-/// Groups for comparison with other answers. Where only a sum over hospitals is seen, none if some of them are smaller than a number that may leave:
-/// see PatientGroups::told.
-[[nodiscard]] inline std::vector<std::vector<std::size_t>> unless_few_in_sum(
-    std::vector<std::vector<std::size_t>> groups, const DisclosureRules& rules) {
-  const auto small = [&rules](const std::vector<std::size_t>& rows) {
-    return !rows.empty() && rows.size() < rules.smallest_cell;
-  };
-  if (rules.in_sum && std::any_of(groups.begin(), groups.end(), small)) groups.clear();
-  return groups;
-}
 
 /// The groups that sums over a model matrix and an outcome tell, up to squares and products.
 /// \param most_of_outcome  see add_if_few

@@ -43,4 +43,25 @@ struct PooledGroups {
   }
 };
 
+/// Holds rules against counts of all hospitals together, where no hospital could: small ones become hidden, by all hospitals.
+/// \param small  of the counts, which must be hidden \throws Error (`disclosure`) for too few patients in all, and as `small`
+template <class Small>
+void hide_small_counts(const DisclosureRules& rules, std::vector<double>& counts, std::vector<double>& hidden,
+                       std::size_t sites, const Small& small) {
+  if (!rules.enforced) return;
+  std::vector<std::size_t> patients;
+  Disclosure pooled;
+  for (const double count : counts) {
+    patients.push_back(static_cast<std::size_t>(count));
+    pooled.rows += patients.back();
+  }
+  require_pooled(rules, pooled);
+  const std::vector<bool> hide = small(patients);
+  for (std::size_t i = 0; i < counts.size(); ++i) {
+    if (!hide[i]) continue;
+    counts[i] = 0;
+    hidden[i] = static_cast<double>(sites);
+  }
+}
+
 }  // namespace healthai::detail
