@@ -58,7 +58,7 @@ TEST_CASE("between public bounds columns travel from -1 to 1, categories as 0 an
   const Sums first = answer(plan, some());
   for (std::size_t j = 0; j < 4; ++j) CHECK(first.vector("sums", 4)[j] == doctest::Approx(totals[j]));
   const auto most = [&plan](const char* of) {
-    for (const detail::NamedRange& range : GlmMoments::ranges(plan)) {
+    for (const detail::NamedRange& range : GlmMoments::ranges({plan})) {
       if (range.name == of) return range.most;
     }
     return 0.0;
@@ -74,7 +74,7 @@ TEST_CASE("between public bounds columns travel from -1 to 1, categories as 0 an
   plan.centres[1] = std::nan("");
   CHECK_THROWS_AS(static_cast<void>(GlmMoments::prepare(plan, some())), Error);
   plan.model.bounds.columns.pop_back();
-  CHECK_THROWS_WITH_AS(static_cast<void>(GlmMoments::ranges(plan)),
+  CHECK_THROWS_WITH_AS(static_cast<void>(GlmMoments::ranges({plan})),
                        doctest::Contains("column \"o\" need public bounds"), Error);
 }
 
