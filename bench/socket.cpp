@@ -161,9 +161,13 @@ void broadcast_and_sum(benchmark::State& state, bool encrypted) {
       auto delivery = server.next<Train<float>>(Deadline::max());
       auto* const reply = std::get_if<TrainReply<float>>(&delivery->result);
       if (reply == nullptr) throw Error(error::connection, std::get<Failure>(delivery->result).message);
-      sums.add({std::move(reply->update), reply->num_examples});
+      const Update<float> update{std::move(reply->update), reply->num_examples};
+      if (c + 1 < clients) {
+        sums.add(update);
+      } else {
+        mean = sums.finish({&update, 1});
+      }
     }
-    mean = sums.finish();
     benchmark::DoNotOptimize(mean.data());
   };
   round();  // memory and TCP's windows grow to their size

@@ -1,12 +1,15 @@
 #include "healthai/transport/socket/detail/shared_loop.hpp"
 
 #include <doctest/doctest.h>
+
 #include <atomic>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <chrono>
+#include <cstddef>
 #include <stdexcept>
 #include <thread>
+#include <vector>
 
 namespace transport_socket_detail_shared_loop_test {
 
@@ -90,6 +93,67 @@ TEST_CASE("SharedLoop: handlers never run at the same time, whoever posts them a
   });
   t.loop.run_until(Deadline::max(), [&] { return done.load(); });
   CHECK(counted == 5000);
+  CHECK(clashes == 0);
+}
+
+TEST_CASE("SharedLoop: what is given runs in the order given, by the giver itself if nobody runs the loop") {
+  const std::thread::id caller = std::this_thread::get_id();
+  Ticking t;
+  t.loop.start();
+  std::vector<int> order;  // no atomics: handlers do not run at the same time
+  std::atomic<int> done = 0;
+  int at_once = 0;  // on a busy machine the loop's thread may be there first
+  bool nested = false;
+  for (int i = 0; i < 300; ++i) {
+    if (i % 3 == 0) t.loop.run_until(Deadline::max(), [&] { return done.load() == i; });
+    if (i % 50 == 0) std::this_thread::sleep_for(5ms);  // the loop's thread takes over
+    bool here = false;
+    t.loop.give([&, i] {
+      order.push_back(i);
+      t.loop.give([&] { ++done; });  // from a handler: after it
+      nested = nested || done.load() > i;
+      here = std::this_thread::get_id() == caller;
+    });
+    t.loop.run_until(Deadline::max(), [&] { return done.load() == i + 1; });
+    at_once += here ? 1 : 0;
+  }
+  REQUIRE(order.size() == 300);
+  for (int i = 0; i < 300; ++i) CHECK(order[static_cast<std::size_t>(i)] == i);
+  CHECK_FALSE(nested);
+  CHECK(at_once > 20);
+}
+
+TEST_CASE("SharedLoop: many threads give, and each of them is heard in its order") {
+  Ticking t;
+  t.loop.start();
+  std::atomic<bool> inside = false;
+  std::atomic<int> clashes = 0;
+  constexpr int each = 2000;
+  std::vector<int> heard(3, 0);
+  int disorder = 0;
+  std::atomic<int> count = 0;
+  std::vector<std::thread> givers;
+  for (std::size_t g = 0; g < heard.size(); ++g) {
+    givers.emplace_back([&, g] {
+      for (int i = 0; i < each; ++i) {
+        t.loop.give([&, g, i] {
+          if (inside.exchange(true)) ++clashes;
+          if (heard[g]++ != i) ++disorder;
+          inside = false;
+          ++count;
+        });
+        if (i % 200 == 0) std::this_thread::sleep_for(1ms);
+      }
+    });
+  }
+  for (int i = 0; i < 100; ++i) {
+    t.loop.run_until(Clock::now() + 300us, [] { return false; });
+    if (i % 5 == 0) std::this_thread::sleep_for(2ms);
+  }
+  for (std::thread& giver : givers) giver.join();
+  t.loop.run_until(Clock::now() + 60s, [&] { return count == 3 * each; });
+  CHECK(count == 3 * each);
+  CHECK(disorder == 0);
   CHECK(clashes == 0);
 }
 

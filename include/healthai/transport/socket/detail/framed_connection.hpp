@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/error.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/system/error_code.hpp>
 #include <chrono>
 #include <cstddef>
@@ -202,6 +203,7 @@ class FramedConnection : public std::enable_shared_from_this<FramedConnection> {
     pieces_.assign(1, {});  // the first is the text, once that is complete
     next_piece_ = 0;
     text_.clear();
+    text_.reserve(static_cast<std::size_t>((std::min<std::uint64_t>)(size_of(outgoing_.front()), small)));
     do {
       append(outgoing_[in_write_++]);
     } while (pieces_.size() == 1 && in_write_ < outgoing_.size() &&
@@ -235,14 +237,20 @@ class FramedConnection : public std::enable_shared_from_this<FramedConnection> {
     }
   }
   void write() {
-    std::span<const std::byte>& piece = pieces_[next_piece_];
-    stream_.async_write_some(asio::buffer(piece.data(), piece.size()),
-                             [self = shared_from_this()](const boost::system::error_code& error,
-                                                         std::size_t count) { self->wrote(error, count); });
+    const std::span<const std::byte> piece = pieces_[next_piece_];
+    if (next_piece_ == 0) {  // small frames do not wait for the loop's next turn
+      const std::size_t count = stream_.write_now(asio::buffer(piece.data(), piece.size()));
+      if (count > 0) return wrote(count);
+    }
+    stream_.async_write_some(
+        asio::buffer(piece.data(), piece.size()),
+        [self = shared_from_this()](const boost::system::error_code& error, std::size_t count) {
+          if (self->closed_) return;
+          if (error) return self->close(self->reason(error));
+          self->wrote(count);
+        });
   }
-  void wrote(const boost::system::error_code& error, std::size_t count) {
-    if (closed_) return;
-    if (error) return close(reason(error));
+  void wrote(std::size_t count) {
     last_went_ = Clock::now();
     traffic_.sent += count;
     on_traffic(count, 0);
@@ -366,7 +374,12 @@ class FramedConnection : public std::enable_shared_from_this<FramedConnection> {
         }
       }
       if (skipping_) reception_ = {};  // nothing is on its way into that memory any more
-      if (!closed_) return read();
+      if (closed_) return;
+      if (stage_ != Stage::header || got_ > 0) return read();
+      // The other side may wait for an answer to what it has sent, and that goes first.
+      return asio::post(stream_.socket().get_executor(), [self = shared_from_this()] {
+        if (!self->closed_) self->read();
+      });
     } catch (const Error& e) {
       on_nonsense(e);
     } catch (const std::bad_alloc&) {

@@ -182,7 +182,7 @@ class NodeLoop {
     }
     if (is_over()) return job.request->discarded();  // nobody is left to count it
     if (is_stopped()) return;                        // cut short, and only because this node leaves: not sent
-    asio::post(io_, [this, of = work.job, kind, reply = std::move(reply)]() mutable {
+    loop_.give([this, of = work.job, kind, reply = std::move(reply)]() mutable {
       of->kind = kind;
       of->reply = std::move(reply);
       if (of->dropped) return let_go(of, Work::Kind::discarded);

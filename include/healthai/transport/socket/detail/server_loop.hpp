@@ -73,7 +73,7 @@ class ServerLoop {
     return wait(lock, deadline, [&] { return enough(present_); });
   }
   void send(std::vector<std::shared_ptr<RemoteRequest>> requests) {
-    asio::post(io_, [this, requests = std::move(requests)]() mutable {
+    loop_.give([this, requests = std::move(requests)]() mutable {
       // In this order, so that a client hears in one write that its last reply counts and what to do next.
       const auto told = tell_accepted();
       for (auto& request : requests) begin(std::move(request));
@@ -82,7 +82,7 @@ class ServerLoop {
   }
   [[nodiscard]] std::shared_ptr<RemoteRequest> next(const void* tag, Deadline deadline) {
     if (!taken_.empty()) {  // the driver is done with those
-      asio::post(io_, [this, ids = std::exchange(taken_, {})] {
+      loop_.give([this, ids = std::exchange(taken_, {})] {
         for (const RequestId id : ids) forget_turn(id);
         grant_turns();
       });
@@ -115,7 +115,7 @@ class ServerLoop {
   }
   /// \param only  these requests; null: all
   void stop(const void* tag, std::shared_ptr<const std::vector<RequestId>> only) {
-    asio::post(io_, [this, tag, only] {
+    loop_.give([this, tag, only] {
       for_each_request(tag, only.get(),
                        [this](Client& client, const std::shared_ptr<RemoteRequest>& request) {
                          if (request->sent) {
@@ -129,7 +129,7 @@ class ServerLoop {
     });
   }
   void give_up(const void* tag, std::shared_ptr<const std::vector<RequestId>> only) {
-    asio::post(io_, [this, tag, only] {
+    loop_.give([this, tag, only] {
       for_each_request(tag, only.get(),
                        [this](Client& client, const std::shared_ptr<RemoteRequest>& request) {
                          if (request->sent && client.connection) client.connection->cancel(*request);
@@ -139,7 +139,7 @@ class ServerLoop {
     });
   }
   void set_roster(Roster roster) {
-    asio::post(io_, [this, roster = std::move(roster)]() mutable {
+    loop_.give([this, roster = std::move(roster)]() mutable {
       options_.roster = std::move(roster);
       for (auto& [id, client] : clients_) {
         if (!client.connection) continue;
@@ -153,7 +153,7 @@ class ServerLoop {
   }
   /// Says goodbye to everyone who is there, and lets nobody in any more. Returns when that has been sent, or after `patience`.
   void finish(std::chrono::milliseconds patience) {
-    asio::post(io_, [this] {
+    loop_.give([this] {
       finished_ = true;
       tell_accepted();  // before the goodbye
       for (auto& [id, client] : clients_) {
@@ -167,7 +167,7 @@ class ServerLoop {
   }
   [[nodiscard]] std::vector<RemoteStatus> status() {
     auto result = std::make_shared<std::optional<std::vector<RemoteStatus>>>();
-    asio::post(io_, [this, result] {
+    loop_.give([this, result] {
       std::vector<RemoteStatus> all;
       const auto now = Clock::now();
       for (const auto& [id, client] : clients_) {
@@ -452,7 +452,7 @@ class ServerLoop {
       const std::lock_guard lock(mutex_);
       waited_for_ = tag;
     }
-    if (tag != nullptr && blocked_) asio::post(io_, [this] { grant_turns(); });
+    if (tag != nullptr && blocked_) loop_.give([this] { grant_turns(); });
   }
   void grant_turns() {
     while (const auto id = turns_.grant(Clock::now())) tell_turn(*id);

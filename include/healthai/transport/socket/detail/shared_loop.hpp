@@ -4,6 +4,7 @@
 #include <boost/asio/post.hpp>
 #include <chrono>
 #include <condition_variable>
+#include <cstddef>
 #include <cstdint>
 #include <exception>
 #include <functional>
@@ -52,17 +53,48 @@ class SharedLoop {
   void run_until(Deadline deadline, Condition done) {
     if (done()) return;
     const Turn turn(*this);
+    const Clock::time_point awake_until = Clock::now() + wakefulness;
     while (!done()) {
-      if (deadline == Deadline::max()) {
-        guarded([this] { io_.run_one(); });
-      } else {
-        if (Clock::now() >= deadline) {  // who only ever looks in must not keep the loop from running
-          guarded([this] { io_.poll_one(); });
-          return;
-        }
-        guarded([&] { io_.run_one_until(deadline); });
+      const Clock::time_point now = Clock::now();
+      if (now >= deadline) {  // who only ever looks in must not keep the loop from running
+        guarded([this] { io_.poll_one(); });
+        return;
       }
+      guarded([&] {
+        if (now < awake_until) {
+          io_.poll_one();
+        } else if (deadline == Deadline::max()) {
+          io_.run_one();
+        } else {
+          io_.run_one_until(deadline);
+        }
+      });
     }
+  }
+  /// Runs `handler` as one of the loop's, in the order given: here and now, if nobody runs the loop and nothing given before
+  /// waits; otherwise (as when a handler calls this) later, on the thread that runs it.
+  template <class Handler>
+  void give(Handler handler) {
+    {
+      const std::lock_guard lock(mutex_);
+      if (running_ || wanted_ || waiting_handlers_ > 0) {
+        ++waiting_handlers_;
+        asio::post(io_, [this, given = std::move(handler)]() mutable {
+          {
+            const std::lock_guard done(mutex_);
+            --waiting_handlers_;
+          }
+          given();
+        });
+        return;
+      }
+      running_ = true;
+    }
+    guarded(handler);
+    const std::lock_guard lock(mutex_);
+    running_ = false;
+    free_.notify_all();
+    if (asleep_) wake_.notify_all();
   }
   /// The caller will be busy for some time: the thread takes over at once.
   void hand_over() {
@@ -73,7 +105,7 @@ class SharedLoop {
 
  private:
   template <class Run>
-  void guarded(Run run) {
+  void guarded(Run&& run) {
     try {
       run();
     } catch (const std::exception& e) {
@@ -81,7 +113,9 @@ class SharedLoop {
     }
   }
 
-  /// So long a waiting thread may be away, between one wait and the next, before the other takes over.
+  /// So long a waiting thread looks again and again before it sleeps: a small model is there and back sooner than a thread is woken.
+  static constexpr std::chrono::microseconds wakefulness{50};
+  /// So long it may be away, between one wait and the next, before the other takes over.
   static constexpr std::chrono::milliseconds absence{1};
 
   /// A waiting thread's turn to run the loop.
@@ -143,6 +177,7 @@ class SharedLoop {
   bool wanted_ = false;           // a thread waits for its turn
   bool asleep_ = false;           // the thread, until somebody's turn is over
   bool at_once_ = false;
+  std::size_t waiting_handlers_ = 0;  // given, and not begun
   bool stopping_ = false;
   std::uint64_t turns_ = 0;  // that waiting threads had
   std::thread thread_;

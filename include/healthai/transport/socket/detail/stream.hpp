@@ -3,6 +3,8 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/ssl/context.hpp>
 #include <boost/asio/ssl/stream.hpp>
+#include <boost/system/error_code.hpp>
+#include <cstddef>
 #include <memory>
 #include <utility>
 
@@ -27,6 +29,16 @@ class Stream {
   void async_write_some(const Buffer& buffer, Handler&& handler) {
     tls_ ? tls_->async_write_some(buffer, std::forward<Handler>(handler))
          : plain_->async_write_some(buffer, std::forward<Handler>(handler));
+  }
+  /// Sends what goes without waiting (nothing with TLS). What is wrong with the connection is for
+  /// `async_write_some` to say. \return how much has gone
+  template <class Buffer>
+  [[nodiscard]] std::size_t write_now(const Buffer& buffer) {
+    if (tls_) return 0;
+    boost::system::error_code error;
+    if (!plain_->non_blocking()) plain_->non_blocking(true, error);
+    const std::size_t count = error ? 0 : plain_->write_some(buffer, error);
+    return error ? 0 : count;
   }
   /// \pre `ssl()` is not null
   template <class Handler>
