@@ -162,6 +162,9 @@ class FramedConnection : public std::enable_shared_from_this<FramedConnection> {
   };
   static constexpr std::size_t least_input = 4096;
   static constexpr std::size_t small = std::size_t{1} << 15U;  // so much is copied rather than sent in pieces
+  /// Of a large array so much is handed to the system at a time. On the way to a process of the same machine it is then still in the
+  /// processor's cache when it is read there; and the other connections have their turn soon.
+  static constexpr std::size_t most_at_once = std::size_t{1} << 18U;
 
   static std::string seconds(Clock::duration duration) {
     return std::to_string(std::chrono::duration_cast<std::chrono::seconds>(duration).count()) + " s";
@@ -243,7 +246,7 @@ class FramedConnection : public std::enable_shared_from_this<FramedConnection> {
       if (count > 0) return wrote(count);
     }
     stream_.async_write_some(
-        asio::buffer(piece.data(), piece.size()),
+        asio::buffer(piece.data(), (std::min)(piece.size(), most_at_once)),
         [self = shared_from_this()](const boost::system::error_code& error, std::size_t count) {
           if (self->closed_) return;
           if (error) return self->close(self->reason(error));
