@@ -27,8 +27,8 @@ struct SocketEvent {
   std::optional<ClientId> client{};  ///< about whom, where that is known
   std::string message{};             ///< a sentence
 };
-/// Called by whichever thread runs the connections at that moment (one of the transport's own, or the one that waits in `next` or
-/// `serve`), one call at a time: it must be quick. What it throws is ignored.
+/// Called by whichever thread runs the connections at that moment (one of the transport's own, the one that waits in `next` or
+/// `serve`, or one that calls another function of the transport), one call at a time: it must be quick. What it throws is ignored.
 using SocketObserver = std::function<void(const SocketEvent&)>;
 
 /// How long a connection may be silent. The two sides need not agree: a node sends at least as often as its coordinator, and

@@ -41,7 +41,7 @@
 namespace healthai::detail {
 
 /// The coordinator's end of all connections. Everything but what is said to be called by the driver runs in the handlers of a
-/// SharedLoop: on the driver's thread while it waits in `next`, else on the loop's own.
+/// SharedLoop: on the driver's thread while it waits in `next`, and mostly where it asks for something; else on the loop's own.
 class ServerLoop {
  public:
   explicit ServerLoop(SocketServerOptions options)

@@ -19,8 +19,8 @@ namespace healthai::detail {
 namespace asio = boost::asio;
 
 /// An io_context that one thread at a time runs: whoever waits for something that comes of it, so that no thread has to be
-/// woken for another, and a thread of its own while nobody waits. Handlers never run at the same time, and each sees what those
-/// before it did.
+/// woken for another; for one handler, whoever gives it while no thread is there; and a thread of its own while nobody waits.
+/// Handlers never run at the same time, and each sees what those before it did.
 class SharedLoop {
  public:
   /// \param failed  hears what a handler throws; the loop goes on
@@ -90,11 +90,8 @@ class SharedLoop {
       }
       running_ = true;
     }
+    const Turn turn(*this, std::adopt_lock);
     guarded(handler);
-    const std::lock_guard lock(mutex_);
-    running_ = false;
-    free_.notify_all();
-    if (asleep_) wake_.notify_all();
   }
   /// The caller will be busy for some time: the thread takes over at once.
   void hand_over() {
@@ -118,7 +115,7 @@ class SharedLoop {
   /// So long it may be away, between one wait and the next, before the other takes over.
   static constexpr std::chrono::milliseconds absence{1};
 
-  /// A waiting thread's turn to run the loop.
+  /// A thread's turn to run the loop.
   class Turn {
    public:
     explicit Turn(SharedLoop& loop) : loop_(loop) {
@@ -131,11 +128,14 @@ class SharedLoop {
       loop_.running_ = true;
       ++loop_.turns_;
     }
+    /// One that the thread has taken already.
+    Turn(SharedLoop& loop, std::adopt_lock_t /*taken*/) noexcept : loop_(loop) {}
     Turn(const Turn&) = delete;
     Turn& operator=(const Turn&) = delete;
     ~Turn() {
       const std::lock_guard lock(loop_.mutex_);
       loop_.running_ = false;
+      loop_.free_.notify_all();
       if (loop_.asleep_) loop_.wake_.notify_all();
     }
 
