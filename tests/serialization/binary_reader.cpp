@@ -179,6 +179,8 @@ TEST_CASE("an older class version is handed to serialize, a newer one refused") 
   CHECK(from_bytes<Careful>(with_version(0, {5})).first == 5);
   CHECK(from_bytes<Careful>(with_version(1, {5, 6})).second == 6);
   CHECK(error_of<Careful>(with_version(2, {5, 6})) == "archive_version");
+  // The same value in another form would have another digest.
+  CHECK(error_of<Careful>(with_version(1, {5, 0})) == "archive_corrupt");
 }
 
 TEST_CASE("a recursive type cannot exhaust the stack") {

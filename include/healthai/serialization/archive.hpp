@@ -20,8 +20,8 @@
 /// start, so that adding a version later needs no new format: an older value is handed to `serialize` with its old
 /// number, a newer one than the program knows is an Error (`archive_version`). A class may also have a constant `newest_version` and a
 /// `std::uint32_t oldest_version() const`, the oldest one that can say what this value says: then it is written as that one, so that what
-/// does not use what is new can be read by older programs. Other containers work through Boost's
-/// own headers (`<boost/serialization/deque.hpp>` and so on).
+/// does not use what is new can be read by older programs; written as a newer one it is an Error (`archive_corrupt`), so that a
+/// value has one form only. Other containers work through Boost's own headers (`<boost/serialization/deque.hpp>` and so on).
 ///
 /// Reading is safe on hostile data. A length is compared with the bytes that remain before anything is allocated: numbers
 /// and characters get as much memory as there are bytes, a vector of objects grows as its elements arrive. (Boost's own

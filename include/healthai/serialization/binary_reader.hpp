@@ -282,6 +282,15 @@ class BinaryReader {
     }
     bs::serialize_adl(*this, object, version);
     --nesting_;
+    // One value, one form: what is signed or digested does not depend on who wrote it.
+    if constexpr (level >= bs::object_class_info && requires { object.oldest_version(); }) {
+      if (version > object.oldest_version()) {
+        throw Error(error::archive_corrupt,
+                    "the object before byte " + std::to_string(position()) + " has the class version " +
+                        std::to_string(version) + ", but is one that version " +
+                        std::to_string(object.oldest_version()) + " can say and should be written as");
+      }
+    }
   }
 
   Source& source_;
