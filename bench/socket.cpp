@@ -152,20 +152,20 @@ void broadcast_and_sum(benchmark::State& state, bool encrypted) {
   SocketServer& server = network.server();
   const std::vector<ClientId> ids = server.clients();
   const auto broadcast = broadcast_of<float>(parameters);
-  auto sums = WeightedMean{}.begin<float>(layout_of(parameters));
+  auto sums = WeightedMean{.threads = 0}.begin<float>(layout_of(parameters));
   Parameters<float> mean;
   const auto round = [&] {
-    sums.restart(std::move(mean));
+    sums.restart();
     server.send<Train<float>>(ids, broadcast);
     for (std::size_t c = 0; c < clients; ++c) {
       auto delivery = server.next<Train<float>>(Deadline::max());
       auto* const reply = std::get_if<TrainReply<float>>(&delivery->result);
       if (reply == nullptr) throw Error(error::connection, std::get<Failure>(delivery->result).message);
-      const Update<float> update{std::move(reply->update), reply->num_examples};
+      Update<float> update{std::move(reply->update), reply->num_examples};
       if (c + 1 < clients) {
-        sums.add(update);
+        sums.add(std::as_const(update));
       } else {
-        mean = sums.finish({&update, 1});
+        mean = sums.finish(std::move(update));
       }
     }
     benchmark::DoNotOptimize(mean.data());

@@ -90,7 +90,8 @@ TEST_CASE_TEMPLATE("weighted mean: one by one, in batches and in the last call g
                    float, double) {
   // Longer than one block of coordinates now and then.
   CHECK(rc::check([] {
-    const Layout layout{{"a", {*rc::gen::elementOf(std::vector<std::size_t>{0, 1, 17, 64, 8192, 8195})}}};
+    const Layout layout{
+        {"a", {*rc::gen::elementOf(std::vector<std::size_t>{0, 1, 17, 64, 8195, 32768 + 19})}}};
     std::vector<Update<Scalar>> updates;
     std::uint32_t random = *rc::gen::arbitrary<std::uint32_t>();
     const auto clients = *rc::gen::inRange<std::size_t>(1, 12);
@@ -128,6 +129,14 @@ TEST_CASE_TEMPLATE("weighted mean: one by one, in batches and in the last call g
     RC_ASSERT(bits(last.finish(all.subspan(cut))) == expected);
     last.restart();
     RC_ASSERT(bits(last.finish(all)) == expected);
+
+    auto in_place = WeightedMean{}.begin<Scalar>(layout);
+    in_place.add_batch(all.first(clients - 1));
+    auto update = updates.back();
+    const Scalar* const memory = update.values.data();
+    const auto mean = in_place.finish(std::move(update));
+    RC_ASSERT(mean.data() == memory);
+    RC_ASSERT(bits(mean) == expected);
   }));
 }
 

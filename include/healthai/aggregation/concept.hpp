@@ -32,6 +32,7 @@ struct Update {
 ///     aggregator.template begin<Scalar>(layout, std::move(old_mean));   // memory for the result
 ///     state.add_batch(span_of_updates);                                 // as adding them one by one
 ///     state.finish(span_of_last_updates);                               // as add_batch and then finish
+///     state.finish(std::move(last_update));                             // as add and then finish
 ///
 /// - `add` may rely on: the layout is the one of `begin`, every number is finite, the weight is finite and >= 0. Whoever
 ///   calls it has checked that (the Federation does).

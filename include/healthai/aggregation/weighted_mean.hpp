@@ -36,7 +36,8 @@ namespace healthai {
 /// (ReproducibleMean takes those).
 struct WeightedMean {
   /// How many threads add up large updates; 0: one for each processor. The result is the same for any number. One reads memory
-  /// at about half the speed of a machine, and leaves the others to the clients that train meanwhile.
+  /// at about half the speed of a machine, and leaves the others to the clients that train meanwhile; a coordinator whose clients
+  /// are elsewhere is faster with 0.
   std::size_t threads = 1;
 
   static constexpr std::string_view name = "WeightedMean";
@@ -101,36 +102,20 @@ struct WeightedMean {
 
     /// The mean. The state is spent afterwards, but for `restart`.
     /// \throws Error (`invalid_argument`) without updates or when all weights are zero, (`overflow`) if the sums or the mean are not finite.
-    [[nodiscard]] Parameters<Scalar> finish() { return finish({}); }
+    [[nodiscard]] Parameters<Scalar> finish() { return finish_with({}); }
 
     /// Adds the last updates and finishes: the same bits as `add_batch(last)` and then `finish()`. Faster for large
     /// models, since the sums stay in cache: of memory, only the updates are read and the result is written.
     /// \throws Error as `finish()` does
     [[nodiscard]] Parameters<Scalar> finish(std::span<const Update<Scalar>> last) {
-      const detail::TermList<Scalar> list(last);
-      const bool fresh = count_ == 0;
-      // If there are no sums yet, those of one block will do for all of a thread.
-      struct alignas(64) Block {
-        double sums[detail::weighted_sum_block];
-      };
-      const std::size_t workers = workers_for(last.size());
-      const std::unique_ptr<Block[]> blocks(fresh ? new Block[workers] : nullptr);
-      for (const Update<Scalar>& update : last) add_weight(update.weight);
-      detail::require_mean_exists(count_, weight_);
-
-      Parameters<Scalar> mean = take_result();
-      const auto kernels = detail::weighted_sum_kernels<Scalar>();
-      std::atomic<std::size_t> bad{
-          layout_.size()};  // where the first block with a number that is not finite begins
-      for_each_block(workers, [&](std::size_t begin, std::size_t count, std::size_t worker) {
-        double* const sum = fresh ? blocks[worker].sums : sum_.data() + begin;
-        if (kernels.finish(mean.data() + begin, weight_, sum, list.terms(), begin, count, fresh)) return;
-        std::size_t before = bad;
-        while (begin < before && !bad.compare_exchange_weak(before, begin)) {
-        }
-      });
-      if (bad < layout_.size()) fail(mean, bad);
-      return mean;
+      return finish_with(detail::TermList<Scalar>(last).terms());
+    }
+    /// The same with one, in whose memory the mean is made unless there is a spare one: so it takes none.
+    /// \throws Error as `finish()` does
+    [[nodiscard]] Parameters<Scalar> finish(Update<Scalar>&& last) {
+      const Scalar* const values = last.values.data();  // where they stay
+      if (!(spare_.layout() == layout_)) spare_ = std::move(last.values);
+      return finish_with({&values, &last.weight, 1});
     }
 
     // Piece by piece, for machines that each have some of the updates (see SumInPieces). A piece is one double a coordinate.
@@ -229,6 +214,32 @@ struct WeightedMean {
       for_each_block(workers_for(terms.count), [&](std::size_t begin, std::size_t count, std::size_t) {
         kernels.add(sum + begin, terms, begin, count, count_ == 0);
       });
+    }
+    /// `finish`, with the last terms. The result may be in the memory of one of them: a number is read before it is written.
+    Parameters<Scalar> finish_with(const detail::Terms<Scalar>& last) {
+      const bool fresh = count_ == 0;
+      // If there are no sums yet, those of one block will do for all of a thread.
+      struct alignas(64) Block {
+        double sums[detail::weighted_sum_block];
+      };
+      const std::size_t workers = workers_for(last.count);
+      const std::unique_ptr<Block[]> blocks(fresh ? new Block[workers] : nullptr);
+      for (std::size_t k = 0; k < last.count; ++k) add_weight(last.weights[k]);
+      detail::require_mean_exists(count_, weight_);
+
+      Parameters<Scalar> mean = take_result();
+      const auto kernels = detail::weighted_sum_kernels<Scalar>();
+      std::atomic<std::size_t> bad{
+          layout_.size()};  // where the first block with a number that is not finite begins
+      for_each_block(workers, [&](std::size_t begin, std::size_t count, std::size_t worker) {
+        double* const sum = fresh ? blocks[worker].sums : sum_.data() + begin;
+        if (kernels.finish(mean.data() + begin, weight_, sum, last, begin, count, fresh)) return;
+        std::size_t before = bad;
+        while (begin < before && !bad.compare_exchange_weak(before, begin)) {
+        }
+      });
+      if (bad < layout_.size()) fail(mean, bad);
+      return mean;
     }
     void add_values(std::span<const double> values) {
       double* const sum = sums();

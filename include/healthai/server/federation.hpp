@@ -308,7 +308,8 @@ class Federation {
         } else {
           failures =
               detail::gather<Train<Scalar>>(*transport_, report.selected, lent.broadcast(), patience(), stop,
-                                            [&](const ClientId& client, TrainReply<Scalar> reply) {
+                                            [&](const ClientId& client, TrainReply<Scalar> reply, bool last) {
+                                              if (last) fold.let_last_wait();
                                               return take(fold, lent.layout(), client, std::move(reply), 1);
                                             });
         }

@@ -62,7 +62,10 @@ class VectorFold {
 
   /// The aggregated vector. \throws Error as the aggregator's `finish` does
   [[nodiscard]] Parameters<Scalar> finish() {
-    // An aggregator that can take the last updates while it finishes reads them once and its sums not at all.
+    // An aggregator that can take the last updates while it finishes need not write its sums and read them again.
+    if constexpr (requires { state_.finish(std::move(waiting_.front())); }) {
+      if (waiting_.size() == 1) return state_.finish(std::move(waiting_.front()));
+    }
     if constexpr (requires { state_.finish(std::span<const Update<Scalar>>(waiting_)); }) {
       return state_.finish(std::span<const Update<Scalar>>(waiting_));
     } else {
@@ -77,8 +80,8 @@ class VectorFold {
     return std::move(state_);
   }
 
-  /// From now on the last updates wait, even of a large model: for one who brings together the sums of several folds, and
-  /// can take what waits while it does.
+  /// From now on the last update waits, even of a large model: for whoever knows that it is the last, since whatever ends the
+  /// fold can take what waits while it does.
   void let_last_wait() noexcept { last_waits_ = true; }
   [[nodiscard]] State& state() noexcept { return state_; }
   /// Before the first piece (see SumInPieces); nothing may be added any more.
@@ -217,6 +220,11 @@ class Fold {
     round.scalars = std::move(scalars_);
     round.weight = weight_;
     return round;
+  }
+
+  /// The next reply is the last one.
+  void let_last_wait() noexcept {
+    for (auto& vector : vectors_) vector.let_last_wait();
   }
 
   // For a transport that folds replies where its clients are, in several folds which it brings together in this one.

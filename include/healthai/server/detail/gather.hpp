@@ -6,6 +6,7 @@
 #include <optional>
 #include <span>
 #include <stop_token>
+#include <type_traits>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -21,7 +22,8 @@ struct Patience {
   std::stop_token hand_in{};           ///< once requested, the deadline has come
 };
 
-/// Asks `ids`, and gives each reply to `use(client, reply&&) -> std::optional<Failure>` as it is delivered.
+/// Asks `ids`, and gives each reply to `use(client, reply&&) -> std::optional<Failure>` as it is delivered; or to
+/// `use(client, reply&&, last)`, where `last` is whether nothing is outstanding any more.
 /// \return everyone whose reply was not used, in client-id order; nothing if `stop` was requested meanwhile, which abandons
 ///   the round.
 template <Task T, class TransportType, class Use>
@@ -52,8 +54,16 @@ template <Task T, class TransportType, class Use>
       if (interrupted) continue;
       if (auto* failure = std::get_if<Failure>(&delivery->result)) {
         failures.push_back(std::move(*failure));
-      } else if (auto rejected =
-                     use(delivery->client, std::move(std::get<typename T::Reply>(delivery->result)))) {
+        continue;
+      }
+      auto& reply = std::get<typename T::Reply>(delivery->result);
+      std::optional<Failure> rejected;
+      if constexpr (std::is_invocable_v<Use&, const ClientId&, typename T::Reply, bool>) {
+        rejected = use(delivery->client, std::move(reply), outstanding == 0);
+      } else {
+        rejected = use(delivery->client, std::move(reply));
+      }
+      if (rejected) {
         failures.push_back(std::move(*rejected));
       }
     } else if (Clock::now() >= deadline) {

@@ -78,12 +78,12 @@ template <class Transport, class StrategyType, class Scalar>
                                   std::shared_ptr<const TrainBroadcast<Scalar>> broadcast,
                                   const Patience& patience, const std::stop_token& stop) {
   MpiFolded report;
-  for (auto& vector : fold.vectors()) vector.let_last_wait();
   const Traffic before = clients.traffic();
   DecompressedBytes bytes;
   const Layout layout = broadcast->parameters.layout();
   auto failures = gather<Train<Scalar>>(clients, ids, std::move(broadcast), patience, stop,
-                                        [&](const ClientId& client, TrainReply<Scalar> reply) {
+                                        [&](const ClientId& client, TrainReply<Scalar> reply, bool last) {
+                                          if (last) fold.let_last_wait();
                                           return take_reply(fold, layout, client, std::move(reply), 1, bytes);
                                         });
   report.interrupted = !failures;
