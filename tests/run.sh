@@ -5,11 +5,12 @@ source "$(dirname "${BASH_SOURCE[0]}")/../cmake/common.sh"
 
 usage() {
   cat <<TEXT
-usage: bash tests/run.sh [--preset NAME] [-R REGEX] [--full]
+usage: bash tests/run.sh [--preset NAME] [-R REGEX] [--full] [--fuzz SECONDS]
 
   --preset NAME   dev (default), release, asan-ubsan or tsan (these two with Clang)
   -R REGEX        only the tests whose name matches, and only what they need is built
   --full          dev and every sanitizer, with the tests that take long
+  --fuzz SECONDS  how long each fuzzer runs (5). Without another argument: the fuzzers only, with Clang
 
 Installs what is missing, configures, builds and runs. CMAKE_BUILD_PARALLEL_LEVEL sets the number of jobs.
 TEXT
@@ -18,15 +19,20 @@ TEXT
 presets=()
 regex=
 full=no
+fuzz_seconds=
 while (($#)); do
   case $1 in
-    --preset | -R)
+    --preset | -R | --fuzz)
       if (($# < 2)); then
         say "$1 needs a value"
         usage >&2
         exit 2
       fi
-      if [[ $1 == -R ]]; then regex=$2; else presets+=("$2"); fi
+      case $1 in
+        -R) regex=$2 ;;
+        --preset) presets+=("$2") ;;
+        --fuzz) fuzz_seconds=$2 ;;
+      esac
       shift
       ;;
     --full) full=yes ;;
@@ -42,6 +48,17 @@ while (($#)); do
   esac
   shift
 done
+if [[ -n $fuzz_seconds ]]; then
+  if ! [[ $fuzz_seconds =~ ^[1-9][0-9]{0,5}$ ]]; then
+    say "--fuzz takes a whole number of seconds, 1 to 999999, but got \"$fuzz_seconds\""
+    usage >&2
+    exit 2
+  fi
+  if ((${#presets[@]} == 0)) && [[ -z $regex && $full == no ]]; then
+    presets=(asan-ubsan)
+    regex='^fuzz/'
+  fi
+fi
 if ((${#presets[@]} == 0)); then
   presets=(dev)
   [[ $full == no ]] || presets=(dev asan-ubsan tsan)
@@ -74,7 +91,8 @@ targets_for_regex() {
 
 run_preset() {
   local preset=$1 targets=()
-  configure "$preset" -DHEALTHAI_TESTS=ON -DHEALTHAI_EXAMPLES=ON -DHEALTHAI_BENCH=OFF || return
+  configure "$preset" -DHEALTHAI_TESTS=ON -DHEALTHAI_EXAMPLES=ON -DHEALTHAI_BENCH=OFF \
+    -DHEALTHAI_FUZZ_SECONDS="${fuzz_seconds:-5}" || return
   if [[ -n $regex ]]; then
     mapfile -t targets < <(targets_for_regex "$preset")
     ((${#targets[@]} == 0)) || build "$preset" "${targets[@]}" || return
